@@ -1,0 +1,131 @@
+//! `opt-in` and `opt-out`: who wants WhatsApp messages, and where.
+
+use std::{fmt, path::Path};
+
+use anyhow::{Context, Result, anyhow};
+use chrono::{NaiveDateTime, Utc};
+use chrono_tz::Tz;
+use log::error;
+use serde::Serialize;
+
+use crate::{
+    cli::{self, Format},
+    config::Config,
+    db::{self, Db},
+    exit::Exit,
+    output, phone,
+    platform::profile::{self, Profile},
+    text,
+    time::Zone,
+};
+
+/// What a user's profile says now.
+#[derive(Serialize)]
+struct Answer {
+    user_id: i64,
+    phone: Option<String>,
+    whatsapp_opt_in: bool,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let phone = text::one_line(self.phone.as_deref().unwrap_or("no number"), 40);
+        match self.whatsapp_opt_in {
+            true => write!(f, "user {} gets WhatsApp messages at {phone}", self.user_id),
+            false => write!(
+                f,
+                "user {} gets no WhatsApp messages ({phone})",
+                self.user_id
+            ),
+        }
+    }
+}
+
+pub fn opt_in(config: &Config, args: &cli::OptIn) -> Result<Exit> {
+    let mut db = db::open(&config.database)?;
+    if let Some(file) = &args.file {
+        return opt_in_all(&mut db, config, file, args.format);
+    }
+    let user = args.user.as_deref().unwrap_or_default();
+    let answer = opt_in_one(&mut db, config, user, args.phone.as_deref())?;
+    output::print(args.format, &answer)?;
+    Ok(Exit::Ok)
+}
+
+pub fn opt_out(config: &Config, args: &cli::OptOut) -> Result<Exit> {
+    let mut db = db::open(&config.database)?;
+    let now = wall(config);
+    let profile = profile::find(&mut db, &args.user)?;
+    db::write(&mut db, |db| profile::opt_out(db, &profile, now))
+        .context("could not store the opt-out")?;
+    let answer = Answer {
+        user_id: profile.user_id,
+        phone: profile.phone,
+        whatsapp_opt_in: false,
+    };
+    output::print(args.format, &answer)?;
+    Ok(Exit::Ok)
+}
+
+/// # Errors
+/// When there is no such user or no valid number; then nothing has been changed.
+fn opt_in_one(db: &mut Db, config: &Config, user: &str, phone: Option<&str>) -> Result<Answer> {
+    let profile = profile::find(db, user)?;
+    let number = number(&profile, phone, &config.app.phone_region)?;
+    let now = wall(config);
+    db::write(db, |db| profile::opt_in(db, &profile, &number, now))
+        .context("could not store the opt-in")?;
+    Ok(Answer {
+        user_id: profile.user_id,
+        phone: Some(number),
+        whatsapp_opt_in: true,
+    })
+}
+
+/// The number that was given, else the one in the profile, in E.164.
+fn number(profile: &Profile, given: Option<&str>, region: &str) -> Result<String> {
+    let given = given.map(str::trim).filter(|given| !given.is_empty());
+    let Some(text) = given.or(profile.phone.as_deref()) else {
+        return Err(anyhow!(
+            "user {} has no phone number: give one with --phone",
+            profile.user_id
+        ));
+    };
+    phone::normalise(text, region)
+        .map_err(|reason| anyhow!("user {}: {reason}; nothing was changed", profile.user_id))
+}
+
+/// Every line of a CSV file. A line that cannot be done is named, and the others are.
+fn opt_in_all(db: &mut Db, config: &Config, file: &Path, format: Format) -> Result<Exit> {
+    let unreadable = || format!("could not read {}", file.display());
+    let mut lines = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_path(file)
+        .with_context(unreadable)?;
+    let mut exit = Exit::Ok;
+    for (index, line) in lines.records().enumerate() {
+        let line = line.with_context(unreadable)?;
+        let user = line.get(0).unwrap_or_default();
+        let is_heading = index == 0
+            && ["user", "email", "id", "user_id"].contains(&user.to_lowercase().as_str());
+        if user.is_empty() || is_heading {
+            continue;
+        }
+        match opt_in_one(db, config, user, line.get(1)) {
+            Ok(answer) => output::print(format, &answer)?,
+            Err(problem) => {
+                error!("{}, line {}: {problem:#}", file.display(), index + 1);
+                exit = Exit::Failed;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// Now, as Laravel would write it into `updated_at`.
+fn wall(config: &Config) -> NaiveDateTime {
+    let zone = Zone(config.zone.unwrap_or(Tz::UTC));
+    zone.wall(crate::time::Clock::starting_at(Utc::now()).now())
+}

@@ -1,0 +1,178 @@
+//! Everything the environment says, read once and checked before any work is done. The names and their meaning are
+//! Laravel's, so that the platform's own `.env` works as it is.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use chrono_tz::Tz;
+
+pub use self::{
+    app::App,
+    database::Database,
+    mail::{Mail, MailTransport, Smtp, Tls},
+    problem::Problem,
+    reminder::{InDoubt, Locale, Reminder},
+    whatsapp::{Twilio, Whatsapp, WhatsappTransport},
+};
+use self::{environment::Environment, reader::Reader};
+use crate::message::{TemplateProblem, check_templates};
+
+mod address;
+mod app;
+mod database;
+mod dotenv;
+mod environment;
+mod mail;
+mod php;
+mod problem;
+mod reader;
+mod reminder;
+mod secret;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod whatsapp;
+mod zone;
+
+#[derive(Debug)]
+pub struct Config {
+    /// The folder of the first env file (else the working directory): `config/app.php`, `database/migrations` and
+    /// relative paths start here.
+    pub project: PathBuf,
+    pub database: Database,
+    /// Zone of the stored naive times; `None` when neither `APP_TIMEZONE` nor `config/app.php` says.
+    pub zone: Option<Tz>,
+    pub mail: Channel<Mail>,
+    pub whatsapp: Channel<Whatsapp>,
+    pub reminder: Reminder,
+    pub app: App,
+    /// `HEALTHCHECK_URL`: where each pass reports itself.
+    pub healthcheck_url: Option<String>,
+    /// `METRICS_FILE`: the Prometheus text file of each pass.
+    pub metrics_file: Option<PathBuf>,
+}
+
+/// One channel: an error in its own settings stops that channel only.
+#[derive(Debug)]
+pub enum Channel<T> {
+    /// Why, as `MAIL_MAILER=log`.
+    Off(String),
+    /// At least one problem.
+    Broken(Vec<Problem>),
+    On(T),
+}
+
+impl Config {
+    /// Reads `files` (the first wins), under `environment` (wins over all). The files were named by the user and must
+    /// exist; when there are none, those that `REMINDERS_ENV_FILE` names, else `.env` in `cwd` if it exists.
+    ///
+    /// # Errors
+    /// All problems of the run at once, those of the channels included. A problem of one channel alone is no error:
+    /// it makes that channel `Broken`.
+    pub fn load(
+        files: &[PathBuf],
+        environment: &HashMap<String, String>,
+        cwd: &Path,
+    ) -> Result<Config, Vec<Problem>> {
+        let environment = Environment::read(files, environment, cwd)?;
+        let mut reader = Reader::new(&environment);
+        let app = app::read(&mut reader);
+        let database = database::read(&mut reader);
+        let zone = zone::read(&mut reader);
+        let reminder = reminder::read(&mut reader, &app);
+        let healthcheck_url = healthcheck_url(&mut reader);
+        let metrics_file = reader.path("METRICS_FILE");
+        let templates = templates(&reminder);
+        let mail = mail::channel(&environment, &app).checked(&templates, |found| found.mail);
+        let whatsapp = whatsapp::channel(&environment).checked(&templates, |found| found.whatsapp);
+        let problems = reader.into_problems();
+        match database {
+            Some(database) if problems.is_empty() => Ok(Config {
+                project: environment.project,
+                database,
+                zone,
+                mail,
+                whatsapp,
+                reminder,
+                app,
+                healthcheck_url,
+                metrics_file,
+            }),
+            _ => Err([problems, mail.into_problems(), whatsapp.into_problems()].concat()),
+        }
+    }
+}
+
+impl<T> Channel<T> {
+    /// `value` is `None` only where there are problems.
+    fn of(value: Option<T>, problems: Vec<Problem>) -> Channel<T> {
+        match value {
+            Some(value) if problems.is_empty() => Channel::On(value),
+            _ => Channel::Broken(problems),
+        }
+    }
+
+    /// A channel that works becomes broken by a template of its own that does not.
+    fn checked(
+        self,
+        found: &[TemplateProblem],
+        concerns: fn(&TemplateProblem) -> bool,
+    ) -> Channel<T> {
+        let broken = found.iter().filter(|found| concerns(found));
+        let problems: Vec<Problem> = broken
+            .map(|found| Problem::new("REMINDER_TEMPLATES", None, found.reason.as_str()))
+            .collect();
+        match self {
+            Channel::On(_) if !problems.is_empty() => Channel::Broken(problems),
+            channel => channel,
+        }
+    }
+
+    fn into_problems(self) -> Vec<Problem> {
+        match self {
+            Channel::Broken(problems) => problems,
+            Channel::Off(_) | Channel::On(_) => Vec::new(),
+        }
+    }
+}
+
+/// The user's own templates are read now, since a broken one is to be known before the first session is due.
+fn templates(reminder: &Reminder) -> Vec<TemplateProblem> {
+    reminder
+        .templates
+        .as_deref()
+        .map(check_templates)
+        .unwrap_or_default()
+}
+
+/// Never shown: who knows the address can report in our name.
+fn healthcheck_url(reader: &mut Reader) -> Option<String> {
+    let url = reader.secret("HEALTHCHECK_URL")?;
+    let url = url.expose().trim();
+    if address::web(url).is_none() {
+        reader.complain(
+            "HEALTHCHECK_URL",
+            None,
+            "give the check's whole address, such as https://hc-ping.com/your-uuid",
+        );
+    }
+    Some(url.to_owned())
+}
+
+impl Config {
+    /// What is wrong with the settings of single channels.
+    pub fn problems(&self) -> Vec<&Problem> {
+        let of_mail = match &self.mail {
+            Channel::Broken(problems) => problems.as_slice(),
+            _ => &[],
+        };
+        let of_whatsapp = match &self.whatsapp {
+            Channel::Broken(problems) => problems.as_slice(),
+            _ => &[],
+        };
+        of_mail.iter().chain(of_whatsapp).collect()
+    }
+}

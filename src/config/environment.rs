@@ -1,0 +1,342 @@
+//! The real environment and the env files under it, with the meaning Laravel's `env()` gives to their values.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    dotenv::{self, ParseError},
+    problem::Problem,
+};
+
+/// Names the env files where the command line does not; several are separated as in `PATH`.
+const ENV_FILE: &str = "REMINDERS_ENV_FILE";
+
+/// Everything that is set, nearest first: the real environment, then the env files in the order they were named.
+pub struct Environment {
+    /// The folder of the first env file, else the working directory.
+    pub project: PathBuf,
+    layers: Vec<Layer>,
+}
+
+/// One source of variables, and where the relative paths in it start.
+struct Layer {
+    folder: PathBuf,
+    values: HashMap<String, String>,
+}
+
+impl Environment {
+    /// Reads `files`, which must exist; when there are none, those of `REMINDERS_ENV_FILE`, else Laravel's
+    /// default file in `cwd` if it exists. The mistakes of all files are returned at once.
+    pub fn read(
+        files: &[PathBuf],
+        environment: &HashMap<String, String>,
+        cwd: &Path,
+    ) -> Result<Environment, Vec<Problem>> {
+        let files = files_to_read(files, environment, cwd);
+        let folders: Vec<PathBuf> = files.iter().map(|file| folder_of(file, cwd)).collect();
+        let project = folders.first().cloned().unwrap_or_else(|| cwd.to_owned());
+        let real = Layer {
+            folder: project.clone(),
+            values: environment.clone(),
+        };
+        let mut read = Environment {
+            project,
+            layers: vec![real],
+        };
+        let mut problems = Vec::new();
+        for (file, folder) in files.iter().zip(folders) {
+            match read.values_of(file) {
+                Ok(values) => read.layers.push(Layer { folder, values }),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() {
+            Ok(read)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// What the variable means: `None` where it is not set, empty or `null`.
+    pub fn get(&self, name: &str) -> Option<String> {
+        self.find(name).and_then(|(_, raw)| meaning(raw))
+    }
+
+    /// How near the variable is: 0 for the real environment, then the files. `None` where `get` gives none.
+    pub fn nearness(&self, name: &str) -> Option<usize> {
+        let found = self
+            .layers
+            .iter()
+            .position(|layer| layer.values.contains_key(name))?;
+        self.get(name).map(|_| found)
+    }
+
+    /// `path` as the file that sets `name` means it: relative to that file's folder.
+    pub fn resolve(&self, name: &str, path: &str) -> PathBuf {
+        let folder = self
+            .find(name)
+            .map_or(&self.project, |(layer, _)| &layer.folder);
+        folder.join(path)
+    }
+
+    /// The nearest layer decides alone: an empty variable in the real environment hides that of a file, as in Laravel.
+    fn find(&self, name: &str) -> Option<(&Layer, &str)> {
+        self.layers
+            .iter()
+            .find_map(|layer| layer.values.get(name).map(|raw| (layer, raw.as_str())))
+    }
+
+    fn values_of(&self, file: &Path) -> Result<HashMap<String, String>, Vec<Problem>> {
+        let text = read_text(file).map_err(|error| vec![unreadable(file, &error)])?;
+        let known = |name: &str| self.find(name).map(|(_, raw)| raw.to_owned());
+        let values = dotenv::parse(&text, &known).map_err(|errors| {
+            errors
+                .into_iter()
+                .map(|error| unparsable(file, error))
+                .collect::<Vec<_>>()
+        })?;
+        Ok(values
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect())
+    }
+}
+
+fn files_to_read(
+    named: &[PathBuf],
+    environment: &HashMap<String, String>,
+    cwd: &Path,
+) -> Vec<PathBuf> {
+    let by_variable = environment.get(ENV_FILE).and_then(|raw| meaning(raw));
+    match by_variable {
+        _ if !named.is_empty() => named.iter().map(|file| cwd.join(file)).collect(),
+        Some(list) => std::env::split_paths(&list)
+            .map(|file| cwd.join(file))
+            .collect(),
+        None => default_file(environment, cwd).into_iter().collect(),
+    }
+}
+
+/// Laravel reads `.env.{APP_ENV}` in place of `.env` when the real environment sets `APP_ENV` and that file exists.
+fn default_file(environment: &HashMap<String, String>, cwd: &Path) -> Option<PathBuf> {
+    let app_env = environment.get("APP_ENV").and_then(|raw| meaning(raw));
+    let special = app_env.map(|app_env| cwd.join(format!(".env.{app_env}")));
+    let mut candidates = special.into_iter().chain([cwd.join(".env")]);
+    // A file that cannot even be looked at is worth an error, not silence.
+    candidates.find(|file| !matches!(file.try_exists(), Ok(false)))
+}
+
+fn folder_of(file: &Path, cwd: &Path) -> PathBuf {
+    file.parent().unwrap_or(cwd).to_owned()
+}
+
+/// As Laravel reads it: a byte order mark is dropped, a byte that is not UTF-8 becomes `?`.
+fn read_text(file: &Path) -> io::Result<String> {
+    let bytes = fs::read(file)?;
+    let mut text = String::new();
+    for chunk in bytes
+        .strip_prefix(b"\xEF\xBB\xBF")
+        .unwrap_or(&bytes)
+        .utf8_chunks()
+    {
+        text.push_str(chunk.valid());
+        text.push_str(if chunk.invalid().is_empty() { "" } else { "?" });
+    }
+    Ok(text)
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> Problem {
+    let cure = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such env file: correct the path".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "may not be read: give its user or group the right to, or run as that user".to_owned()
+        }
+        _ => format!("cannot be read: {error}"),
+    };
+    Problem::new(path_shown(file), None, cure)
+}
+
+fn unparsable(file: &Path, error: ParseError) -> Problem {
+    let cure = error.mistake.cure();
+    match error.name {
+        Some(name) => Problem::new(
+            name,
+            None,
+            format!("line {} of {}: {cure}", error.line, path_shown(file)),
+        ),
+        None => Problem::new(
+            path_shown(file),
+            None,
+            format!("line {}: {cure}", error.line),
+        ),
+    }
+}
+
+fn path_shown(file: &Path) -> String {
+    file.to_string_lossy().escape_debug().to_string()
+}
+
+/// Laravel's `env()`: four words, with and without parentheses, and one pair of quotes that outlived the parser.
+fn meaning(raw: &str) -> Option<String> {
+    match raw.to_ascii_lowercase().as_str() {
+        "" | "empty" | "(empty)" | "null" | "(null)" => None,
+        "true" | "(true)" => Some("true".to_owned()),
+        "false" | "(false)" => Some("false".to_owned()),
+        _ => Some(unquoted(raw))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
+    }
+}
+
+fn unquoted(raw: &str) -> &str {
+    let inner = ['"', '\'']
+        .iter()
+        .find_map(|&quote| raw.strip_prefix(quote)?.strip_suffix(quote));
+    inner.filter(|inner| !inner.contains('\n')).unwrap_or(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    }
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        folder
+    }
+
+    fn told(result: Result<Environment, Vec<Problem>>) -> Vec<String> {
+        result
+            .err()
+            .unwrap()
+            .iter()
+            .map(Problem::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn laravels_words_and_quotes_mean_what_env_makes_of_them() {
+        for raw in ["", "null", "(NULL)", "Empty", "(empty)", "\"\""] {
+            assert_eq!(meaning(raw), None, "{raw}");
+        }
+        let cases = [
+            ("TRUE", "true"),
+            ("(false)", "false"),
+            ("\"null\"", "null"),
+            ("'\"a\"'", "\"a\""),
+            ("\"", "\""),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(meaning(raw).as_deref(), Some(expected), "{raw}");
+        }
+    }
+
+    #[test]
+    fn the_real_environment_wins_and_then_the_first_file() {
+        let folder = folder(&[
+            ("a/.env", b"A=a\nB=a\nREF=${R}"),
+            ("b/.env", b"A=b\nB=b\nC=${B}\nE=b"),
+        ]);
+        let files = ["a/.env".into(), "b/.env".into()];
+        let read = Environment::read(
+            &files,
+            &map(&[("A", "real"), ("E", ""), ("R", "r")]),
+            folder.path(),
+        )
+        .unwrap();
+        let get = |name: &str| read.get(name).unwrap_or_default();
+        assert_eq!(
+            ["A", "B", "C", "E", "REF"].map(get),
+            ["real", "a", "a", "", "r"]
+        );
+        assert_eq!(
+            ["A", "B", "C", "E", "F"].map(|n| read.nearness(n)),
+            [Some(0), Some(1), Some(2), None, None]
+        );
+        assert_eq!(read.project, folder.path().join("a"));
+        assert_eq!(read.resolve("C", "x"), folder.path().join("b/x"));
+        assert_eq!(read.resolve("A", "x"), folder.path().join("a/x"));
+        assert_eq!(read.resolve("A", "/x"), Path::new("/x"));
+    }
+
+    #[test]
+    fn the_default_file_may_be_missing_and_follows_app_env() {
+        let folder = folder(&[("p/.env", b"A=plain"), ("p/.env.testing", b"A=testing")]);
+        let a = |environment: &[(&str, &str)], cwd: &str| {
+            Environment::read(&[], &map(environment), &folder.path().join(cwd))
+                .unwrap()
+                .get("A")
+        };
+        assert_eq!(a(&[], ""), None);
+        assert_eq!(a(&[], "p").as_deref(), Some("plain"));
+        assert_eq!(
+            a(&[("APP_ENV", "testing")], "p").as_deref(),
+            Some("testing")
+        );
+        assert_eq!(
+            a(&[("APP_ENV", "production")], "p").as_deref(),
+            Some("plain")
+        );
+        assert_eq!(
+            a(&[(ENV_FILE, "p/.env.testing")], "").as_deref(),
+            Some("testing")
+        );
+    }
+
+    #[test]
+    fn a_named_file_must_exist() {
+        let folder = folder(&[]);
+        let lines = told(Environment::read(
+            &["x.env".into()],
+            &map(&[]),
+            folder.path(),
+        ));
+        assert!(
+            lines[0].ends_with("x.env: there is no such env file: correct the path"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn mistakes_of_all_files_name_line_and_cure_but_never_the_value() {
+        let folder = folder(&[("a", b"\nMAIL_PASSWORD=abcd efgh"), ("b", b"SECRET-KEY=x")]);
+        let lines = told(Environment::read(
+            &["a".into(), "b".into()],
+            &map(&[]),
+            folder.path(),
+        ));
+        assert!(
+            lines[0].starts_with("MAIL_PASSWORD: line 2 of /")
+                && lines[0].contains("put quotes around it"),
+            "{lines:?}"
+        );
+        assert!(
+            lines[1].contains("b: line 1: the name before ="),
+            "{lines:?}"
+        );
+        assert!(!lines.concat().contains("efgh\n") && !lines.concat().contains("SECRET-KEY"));
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_stray_latin_1_are_read_as_laravel_does() {
+        let folder = folder(&[(".env", b"\xEF\xBB\xBFA=1 # caf\xE9\nB=\xE9!")]);
+        let read = Environment::read(&[], &map(&[]), folder.path()).unwrap();
+        assert_eq!(
+            (read.get("A").as_deref(), read.get("B").as_deref()),
+            (Some("1"), Some("?!"))
+        );
+    }
+}

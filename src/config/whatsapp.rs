@@ -1,0 +1,372 @@
+use std::path::PathBuf;
+
+use super::{Channel, address, environment::Environment, reader::Reader, secret::Secret};
+
+const ACCOUNT: [&str; 3] = ["TWILIO_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM"];
+const API_BASE: &str = "https://api.twilio.com";
+/// The sender that all of Twilio's sandboxes share; it takes one message in three seconds.
+const SANDBOX: &str = "+14155238886";
+const SANDBOX_PER_SECOND: f64 = 1.0 / 3.0;
+/// Twilio's limit for a WhatsApp sender of one's own.
+const MAX_PER_SECOND: f64 = 80.0;
+const MAX_CONNECTIONS: u32 = 64;
+
+/// How WhatsApp messages go out.
+#[derive(Debug)]
+pub struct Whatsapp {
+    pub transport: WhatsappTransport,
+    /// `TWILIO_WHATSAPP_CONTENT_SID`: the approved template; `None` = free text.
+    pub content_sid: Option<String>,
+    /// `TWILIO_WHATSAPP_CONTENT_SID_ID`: the one for Indonesian, where there is one of its own.
+    pub content_sid_id: Option<String>,
+    /// `TWILIO_WHATSAPP_CONTENT_SID_EN`: likewise for English.
+    pub content_sid_en: Option<String>,
+}
+
+/// `WHATSAPP_TRANSPORT`
+#[derive(Debug)]
+pub enum WhatsappTransport {
+    Twilio(Twilio),
+    /// The folder for `.json` files.
+    File(PathBuf),
+}
+
+/// The account at Twilio and the pace it allows.
+#[derive(Debug)]
+pub struct Twilio {
+    /// `AC` and 32 hexadecimal digits.
+    pub account_sid: String,
+    pub auth_token: Secret,
+    /// `+1415…`, without the `whatsapp:` prefix.
+    pub from: String,
+    /// Without a slash at the end.
+    pub api_base: String,
+    /// How many connections at once.
+    pub connections: usize,
+    /// Messages a second over all connections.
+    pub max_per_second: f64,
+}
+
+/// Reads everything that concerns WhatsApp; its problems stop this channel only.
+pub fn channel(environment: &Environment) -> Channel<Whatsapp> {
+    let mut reader = Reader::new(environment);
+    let transport = match reader.text("WHATSAPP_TRANSPORT").as_deref() {
+        Some("none") => return Channel::Off("WHATSAPP_TRANSPORT=none".to_owned()),
+        None | Some("twilio") if !ACCOUNT.iter().any(|name| reader.has_secret(name)) => {
+            return Channel::Off(format!("{} are not set", ACCOUNT.join(", ")));
+        }
+        None | Some("twilio") => twilio(&mut reader).map(WhatsappTransport::Twilio),
+        Some("file") => folder(&mut reader).map(WhatsappTransport::File),
+        Some(other) => {
+            reader.complain(
+                "WHATSAPP_TRANSPORT",
+                Some(other),
+                "give twilio, file, or none for no WhatsApp",
+            );
+            None
+        }
+    };
+    let whatsapp = read(&mut reader, transport);
+    Channel::of(whatsapp, reader.into_problems())
+}
+
+fn read(reader: &mut Reader, transport: Option<WhatsappTransport>) -> Option<Whatsapp> {
+    let sid = content_sid(reader, "TWILIO_WHATSAPP_CONTENT_SID");
+    let content_sid_id = content_sid(reader, "TWILIO_WHATSAPP_CONTENT_SID_ID");
+    let content_sid_en = content_sid(reader, "TWILIO_WHATSAPP_CONTENT_SID_EN");
+    Some(Whatsapp {
+        transport: transport?,
+        content_sid: sid,
+        content_sid_id,
+        content_sid_en,
+    })
+}
+
+fn content_sid(reader: &mut Reader, name: &str) -> Option<String> {
+    let cure = "give the template's SID from Twilio's Content Template Builder: HX and 32 hexadecimal digits";
+    reader.parsed(name, cure, |text| {
+        is_sid(text, "HX").then(|| text.to_owned())
+    })
+}
+
+fn is_sid(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix)
+        .is_some_and(|id| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit()))
+}
+
+fn folder(reader: &mut Reader) -> Option<PathBuf> {
+    let folder = reader.path("WHATSAPP_FILE_DIR");
+    if folder.is_none() {
+        let cure = "is not set: give the folder for the messages of WHATSAPP_TRANSPORT=file";
+        reader.complain("WHATSAPP_FILE_DIR", None, cure);
+    }
+    folder
+}
+
+fn twilio(reader: &mut Reader) -> Option<Twilio> {
+    for name in ACCOUNT {
+        if !reader.has_secret(name) {
+            let cure = "is not set, but other TWILIO variables are: set it, or WHATSAPP_TRANSPORT=none for no WhatsApp";
+            reader.complain(name, None, cure);
+        }
+    }
+    let account_sid = account_sid(reader);
+    let auth_token = reader.secret("TWILIO_AUTH_TOKEN");
+    let from = from(reader);
+    let api_base = api_base(reader);
+    let connections = reader
+        .count("TWILIO_CONNECTIONS", MAX_CONNECTIONS)
+        .map_or(4, |count| count as usize);
+    let max_per_second = max_per_second(reader);
+    let from = from?;
+    let max_per_second = if from == SANDBOX {
+        SANDBOX_PER_SECOND
+    } else {
+        max_per_second
+    };
+    Some(Twilio {
+        account_sid: account_sid?,
+        auth_token: auth_token?,
+        from,
+        api_base,
+        connections,
+        max_per_second,
+    })
+}
+
+/// What it holds is not shown: it may be the token, the two being neighbours and alike.
+fn account_sid(reader: &mut Reader) -> Option<String> {
+    let sid = reader.secret("TWILIO_SID")?;
+    if !is_sid(sid.expose().trim(), "AC") {
+        let cure =
+            "is no Account SID: give the one from Twilio's console, AC and 32 hexadecimal digits";
+        reader.complain("TWILIO_SID", None, cure);
+    }
+    Some(sid.expose().trim().to_owned())
+}
+
+fn from(reader: &mut Reader) -> Option<String> {
+    let text = reader.secret("TWILIO_WHATSAPP_FROM")?;
+    let from = sender(text.expose().trim());
+    if from.is_none() {
+        let cure = "give the sender's number with + and country code, such as +14155238886 or whatsapp:+14155238886";
+        reader.complain("TWILIO_WHATSAPP_FROM", Some(text.expose()), cure);
+    }
+    from
+}
+
+/// E.164: at most 15 digits, and no country code begins with 0.
+fn sender(text: &str) -> Option<String> {
+    let number = text
+        .strip_prefix("whatsapp:")
+        .unwrap_or(text)
+        .replace([' ', '-', '(', ')'], "");
+    let digits = number.strip_prefix('+')?;
+    let is_number = digits.chars().all(|c| c.is_ascii_digit()) && !digits.starts_with('0');
+    (is_number && (7..=15).contains(&digits.len())).then_some(number)
+}
+
+fn api_base(reader: &mut Reader) -> String {
+    let cure = "give an https address without user, password or question mark; plain http to this machine only";
+    let base = reader.parsed("TWILIO_API_BASE", cure, |text| {
+        let url = address::web(text)?;
+        let bare = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        let private = url.scheme() == "https" || address::is_loopback(url.host_str()?);
+        (bare && private).then(|| text.trim_end_matches('/').to_owned())
+    });
+    base.unwrap_or_else(|| API_BASE.to_owned())
+}
+
+fn max_per_second(reader: &mut Reader) -> f64 {
+    let cure = "give a number of messages a second above 0 and up to 1000, such as 80 or 0.5";
+    let set = reader.parsed("TWILIO_MAX_PER_SECOND", cure, |text| {
+        text.parse()
+            .ok()
+            .filter(|rate: &f64| *rate >= 0.001 && *rate <= 1000.0)
+    });
+    set.unwrap_or(MAX_PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::environment;
+
+    const TOKEN: &str = "TWILIO_AUTH_TOKEN=hunter2\n";
+
+    fn account(from: &str) -> String {
+        format!(
+            "TWILIO_SID=AC{}\n{TOKEN}TWILIO_WHATSAPP_FROM=\"{from}\"\n",
+            "0f".repeat(16)
+        )
+    }
+
+    fn channel_of(env_file: &str) -> Channel<Whatsapp> {
+        let (_folder, environment) = environment(env_file, &[]);
+        channel(&environment)
+    }
+
+    fn twilio_of(env_file: &str) -> Twilio {
+        match channel_of(env_file) {
+            Channel::On(Whatsapp {
+                transport: WhatsappTransport::Twilio(twilio),
+                ..
+            }) => twilio,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn problems(env_file: &str) -> Vec<String> {
+        match channel_of(env_file) {
+            Channel::Broken(problems) => problems.iter().map(ToString::to_string).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn without_an_account_whatsapp_is_off() {
+        assert!(matches!(channel_of(""), Channel::Off(why) if why.contains("TWILIO_SID")));
+        assert!(matches!(
+            channel_of("TWILIO_SID=\nTWILIO_AUTH_TOKEN=null"),
+            Channel::Off(_)
+        ));
+        let text = format!("{}WHATSAPP_TRANSPORT=none", account("x"));
+        assert!(matches!(channel_of(&text), Channel::Off(why) if why == "WHATSAPP_TRANSPORT=none"));
+    }
+
+    #[test]
+    fn half_an_account_names_the_missing_half() {
+        let lines = problems(TOKEN);
+        assert!(
+            lines[0].starts_with("TWILIO_SID: is not set")
+                && lines[1].starts_with("TWILIO_WHATSAPP_FROM: is not set"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn the_sender_may_be_written_as_twilio_writes_it() {
+        let twilio = twilio_of(&account("whatsapp:+62 812-3456-7890"));
+        assert_eq!(twilio.from, "+6281234567890");
+        assert_eq!(
+            (
+                twilio.api_base.as_str(),
+                twilio.connections,
+                twilio.max_per_second
+            ),
+            (API_BASE, 4, 80.0)
+        );
+        for from in [
+            "14155238886",
+            "+0123456789",
+            "+123",
+            "MG0123456789",
+            "+1415523888é",
+            "whatsapp:",
+        ] {
+            assert!(
+                problems(&account(from))[0].starts_with("TWILIO_WHATSAPP_FROM is"),
+                "{from}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_sandbox_keeps_its_pace_whatever_is_set() {
+        let text = account(SANDBOX) + "TWILIO_MAX_PER_SECOND=80\nTWILIO_CONNECTIONS=2";
+        assert_eq!(twilio_of(&text).max_per_second, SANDBOX_PER_SECOND);
+        assert_eq!(
+            twilio_of(&(account("+6281234567890") + "TWILIO_MAX_PER_SECOND=0.5")).max_per_second,
+            0.5
+        );
+        for rate in ["0", "-1", "nan", "inf", "x", "1e9"] {
+            assert_eq!(
+                problems(&(account(SANDBOX) + "TWILIO_MAX_PER_SECOND=" + rate)).len(),
+                1,
+                "{rate}"
+            );
+        }
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        let base = |url: &str| account(SANDBOX) + "TWILIO_API_BASE=" + url;
+        assert_eq!(
+            twilio_of(&base("http://127.0.0.1:8080/")).api_base,
+            "http://127.0.0.1:8080"
+        );
+        assert_eq!(
+            twilio_of(&base("https://proxy.kursus.id/twilio/")).api_base,
+            "https://proxy.kursus.id/twilio"
+        );
+        for url in [
+            "http://api.twilio.com",
+            "http://localhost.evil.id",
+            "https://u:hunter2@api.twilio.com",
+            "https://h/?a=b",
+            "api.twilio.com",
+            "ftp://localhost",
+        ] {
+            let lines = problems(&base(url));
+            assert!(
+                lines[0].starts_with("TWILIO_API_BASE") && !lines[0].contains("hunter2"),
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn templates_are_named_by_their_sids() {
+        let sid = format!("HX{}", "a1".repeat(16));
+        let text = format!(
+            "{}TWILIO_WHATSAPP_CONTENT_SID={sid}\nTWILIO_WHATSAPP_CONTENT_SID_EN=",
+            account(SANDBOX)
+        );
+        assert!(
+            matches!(channel_of(&text), Channel::On(w) if w.content_sid == Some(sid) && w.content_sid_en.is_none())
+        );
+        assert_eq!(
+            problems(&(account(SANDBOX) + "TWILIO_WHATSAPP_CONTENT_SID_ID=HX1")).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn placeholders_and_swapped_credentials_are_told_without_showing_the_token() {
+        let guide = "TWILIO_SID=your_twilio_account_sid\nTWILIO_AUTH_TOKEN=your_twilio_auth_token\n\
+            TWILIO_WHATSAPP_FROM=+14155238886  # Sandbox";
+        let lines = problems(guide);
+        assert!(
+            lines.len() == 2 && lines.iter().all(|line| line.contains("fill in your own")),
+            "{lines:?}"
+        );
+        let lines = problems(&format!(
+            "TWILIO_SID=hunter2\n{TOKEN}TWILIO_WHATSAPP_FROM={SANDBOX}"
+        ));
+        assert!(
+            lines[0].starts_with("TWILIO_SID: is no Account SID")
+                && !lines.concat().contains("hunter2"),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn files_need_a_folder_and_no_account() {
+        assert!(
+            problems("WHATSAPP_TRANSPORT=file")[0].starts_with("WHATSAPP_FILE_DIR: is not set")
+        );
+        let text = "WHATSAPP_TRANSPORT=file\nWHATSAPP_FILE_DIR=out";
+        let Channel::On(Whatsapp {
+            transport: WhatsappTransport::File(folder),
+            ..
+        }) = channel_of(text)
+        else {
+            panic!("no folder");
+        };
+        assert!(folder.ends_with("out"));
+        assert!(problems("WHATSAPP_TRANSPORT=pigeon")[0].contains("give twilio, file, or none"));
+    }
+}

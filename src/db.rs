@@ -1,0 +1,197 @@
+//! The database: the only place that knows which one it is. Opening, transactions, what tables there are, migrations.
+
+pub mod schema;
+
+use std::{fs::File, io::Read, path::Path};
+
+use anyhow::{Context, Result};
+use diesel::{
+    Connection, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection, migration::CREATE_MIGRATIONS_TABLE, sql_query, sql_types::Text,
+    sqlite::Sqlite,
+};
+use url::Url;
+
+use crate::{
+    config::Database,
+    exit::{self, Exit},
+};
+
+pub type Db = SqliteConnection;
+pub type Backend = Sqlite;
+
+/// How long to wait for another writer's lock, and that a commit is on the disk when it returns: a record that a power
+/// cut undoes would send a reminder twice.
+const SESSION: &str =
+    "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
+
+/// Opens a database that exists.
+///
+/// # Errors
+/// Ends with 78 when there is no such file, with 75 when it cannot be opened now.
+pub fn open(database: &Database) -> Result<Db> {
+    let Database::Sqlite(path) = database;
+    if !path.is_file() {
+        let text = format!(
+            "there is no database file {}: correct DB_DATABASE or DATABASE_URL, or make a new one with `reminders migrate`",
+            path.display()
+        );
+        return Err(exit::error(Exit::Config, text));
+    }
+    connect(path, "rw")
+}
+
+/// Opens the database for `migrate`: a file that does not exist is made, with a write-ahead log, so that readers and
+/// the pass do not wait for each other. A file that exists keeps the journal mode its owner gave it.
+pub fn open_or_create(database: &Database) -> Result<Db> {
+    let Database::Sqlite(path) = database;
+    if path.is_file() {
+        return connect(path, "rw");
+    }
+    let mut db = connect(path, "rwc")?;
+    db.batch_execute("PRAGMA journal_mode = WAL;")
+        .with_context(|| unusable(path))?;
+    Ok(db)
+}
+
+/// The database for a `migrate` that will be undone: a file that does not exist stays so.
+pub fn open_or_pretend(database: &Database) -> Result<Db> {
+    let Database::Sqlite(path) = database;
+    if path.is_file() {
+        return connect(path, "rw");
+    }
+    Db::establish(":memory:").context("could not open a database in memory")
+}
+
+/// A read-only look at the database that leaves no trace on the disk, if that is possible now.
+///
+/// A write-ahead-log database makes two files whenever it is opened and deletes them at the end. When it has no log (every
+/// writer has gone), its main file is complete and may be read as it is. Should a writer come at that very moment, the
+/// look may be wrong: use it only to decide whether to look again properly, a minute later or now.
+pub fn glance(database: &Database) -> Option<Db> {
+    let Database::Sqlite(path) = database;
+    let rests = is_wal(path) && !has_log(path);
+    if rests {
+        connect(path, "ro&immutable=1").ok()
+    } else {
+        None
+    }
+}
+
+/// Bytes 18 and 19 of the header are 2 in write-ahead-log mode (SQLite file format, section 1.3.3).
+fn is_wal(path: &Path) -> bool {
+    let mut header = [0; 20];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header[18..20] == [2, 2]
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+fn connect(path: &Path, mode: &str) -> Result<Db> {
+    let absolute = std::path::absolute(path).with_context(|| unusable(path))?;
+    let url = Url::from_file_path(&absolute).map_err(|()| anyhow::anyhow!(unusable(path)))?;
+    let mut db = Db::establish(&format!("{url}?mode={mode}")).with_context(|| unusable(path))?;
+    db.batch_execute(SESSION).with_context(|| unusable(path))?;
+    Ok(db)
+}
+
+fn unusable(path: &Path) -> String {
+    format!("could not open the database {}", path.display())
+}
+
+/// Runs `work` in a transaction that has the right to write from its first statement: one that reads first and then
+/// asks for it can be refused for good while another writer works.
+pub fn write<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> QueryResult<T>) -> QueryResult<T> {
+    db.immediate_transaction(work)
+}
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// The tables and views there are, by name.
+pub fn relations(db: &mut Db) -> QueryResult<Vec<String>> {
+    names(
+        sql_query("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name")
+            .load(db),
+    )
+}
+
+/// The columns of a table or view; empty when there is none.
+pub fn columns(db: &mut Db, relation: &str) -> QueryResult<Vec<String>> {
+    names(
+        sql_query("SELECT name FROM pragma_table_info(?)")
+            .bind::<Text, _>(relation)
+            .load(db),
+    )
+}
+
+/// The statement that made a view, `None` when there is no such view.
+pub fn view_definition(db: &mut Db, view: &str) -> QueryResult<Option<String>> {
+    let query = sql_query("SELECT sql AS name FROM sqlite_master WHERE type = 'view' AND name = ?");
+    Ok(names(query.bind::<Text, _>(view).load(db))?.pop())
+}
+
+fn names(rows: QueryResult<Vec<Name>>) -> QueryResult<Vec<String>> {
+    Ok(rows?.into_iter().map(|row| row.name).collect())
+}
+
+/// A migration of `migrations/`, kept in the table that Diesel's own tools read.
+pub struct Migration {
+    version: &'static str,
+    sql: &'static str,
+}
+
+/// The platform's own tables: only for a database that has none.
+pub const PLATFORM: Migration = Migration {
+    version: "20261122000001",
+    sql: include_str!("../migrations/sqlite/2026-11-22-000001_platform/up.sql"),
+};
+
+/// The ledger, and Laravel's log where it is missing.
+pub const REMINDERS: Migration = Migration {
+    version: "20261122000002",
+    sql: include_str!("../migrations/sqlite/2026-11-22-000002_reminders/up.sql"),
+};
+
+const MIGRATIONS_TABLE: &str = "__diesel_schema_migrations";
+
+impl Migration {
+    /// Whether it has been run on this database.
+    pub fn is_done(&self, db: &mut Db) -> QueryResult<bool> {
+        if columns(db, MIGRATIONS_TABLE)?.is_empty() {
+            return Ok(false);
+        }
+        let query = format!("SELECT version AS name FROM {MIGRATIONS_TABLE} WHERE version = ?");
+        Ok(!names(sql_query(query).bind::<Text, _>(self.version).load(db))?.is_empty())
+    }
+
+    /// The statements that run it and note that it has run.
+    pub fn statements(&self, db: &mut Db) -> QueryResult<Vec<String>> {
+        let mut statements = vec![
+            CREATE_MIGRATIONS_TABLE.trim().to_owned(),
+            self.sql.trim().to_owned(),
+        ];
+        if !self.is_done(db)? {
+            statements.push(format!(
+                "INSERT INTO {MIGRATIONS_TABLE} (version) VALUES ('{}');",
+                self.version
+            ));
+        }
+        Ok(statements)
+    }
+
+    /// The statement that forgets that it has run.
+    pub fn forget(&self) -> String {
+        format!(
+            "DELETE FROM {MIGRATIONS_TABLE} WHERE version = '{}';",
+            self.version
+        )
+    }
+}

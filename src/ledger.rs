@@ -1,0 +1,174 @@
+//! The ledger, `session_reminder_deliveries`: what is owed to whom, what became of it. Every query on it is here and in
+//! the files below.
+
+pub mod claim;
+pub mod close;
+pub mod enqueue;
+
+use chrono::{DateTime, Duration, NaiveDateTime, Utc};
+use diesel::{
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
+    Queryable, RunQueryDsl, TextExpressionMethods,
+    dsl::{exists, select, sql},
+    sql_types::{Bool, Text},
+};
+
+use crate::{
+    db::{Backend, Db, schema::session_reminder_deliveries as ledger},
+    time::WallRange,
+};
+
+/// A way to reach a participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Channel {
+    Mail,
+    Whatsapp,
+}
+
+impl Channel {
+    pub const ALL: [Channel; 2] = [Channel::Mail, Channel::Whatsapp];
+
+    /// As the ledger has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Channel::Mail => "mail",
+            Channel::Whatsapp => "whatsapp",
+        }
+    }
+}
+
+/// The states of a row. `pending` and `sending` are the only ones that a pass moves on.
+pub mod status {
+    pub const PENDING: &str = "pending";
+    pub const SENDING: &str = "sending";
+    pub const SENT: &str = "sent";
+    pub const FAILED: &str = "failed";
+    pub const CANCELLED: &str = "cancelled";
+    pub const MISSED: &str = "missed";
+    pub const UNKNOWN: &str = "unknown";
+}
+
+/// The kind of row that announces a start (others correct one).
+pub const REMINDER: &str = "reminder";
+
+/// What a pass is narrowed to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scope {
+    pub session: Option<i64>,
+    pub channel: Option<Channel>,
+}
+
+impl Scope {
+    pub fn includes(&self, channel: Channel) -> bool {
+        self.channel.is_none_or(|only| only == channel)
+    }
+}
+
+/// A condition on the ledger.
+type Condition = Box<dyn BoxableExpression<ledger::table, Backend, SqlType = Bool>>;
+
+fn of_session(session: Option<i64>) -> Condition {
+    match session {
+        Some(id) => Box::new(ledger::course_session_id.eq(id)),
+        None => Box::new(true.into_sql::<Bool>()),
+    }
+}
+
+/// Rows of sessions that start in one of the ranges.
+fn starts_in(walls: &[WallRange]) -> Condition {
+    let none: Condition = Box::new(false.into_sql::<Bool>());
+    walls.iter().fold(none, |any, (from, to)| {
+        Box::new(any.or(ledger::scheduled_at.between(*from, *to)))
+    })
+}
+
+/// How long a row waits after its `attempts`-th try: 1, 2, 5, then 10 minutes.
+pub fn delay(attempts: i32) -> Duration {
+    Duration::minutes(match attempts {
+        ..=1 => 1,
+        2 => 2,
+        3 => 5,
+        _ => 10,
+    })
+}
+
+/// When the first row was made; `None` for an empty ledger.
+pub fn began(db: &mut Db) -> QueryResult<Option<DateTime<Utc>>> {
+    let first = ledger::table
+        .order(ledger::id)
+        .select(ledger::created_at)
+        .limit(1);
+    let first = first.load::<NaiveDateTime>(db)?.pop();
+    Ok(first.map(|time| time.and_utc()))
+}
+
+/// Whether any row is still to be moved on.
+pub fn has_open_rows(db: &mut Db) -> QueryResult<bool> {
+    let open = ledger::table.filter(ledger::status.eq_any([status::PENDING, status::SENDING]));
+    select(exists(open)).get_result(db)
+}
+
+/// How every reason begins that holds a whole channel rather than one row.
+const HELD: &str = "channel stopped: ";
+
+/// Why and until when the channel is held back after it broke down, `None` when it may be tried.
+pub fn held(db: &mut Db, channel: Channel, now: DateTime<Utc>) -> QueryResult<Option<String>> {
+    let rows = ledger::table
+        .filter(ledger::status.eq(status::PENDING))
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::next_attempt_at.gt(now.naive_utc()))
+        .filter(ledger::error.like(format!("{HELD}%")))
+        .select(ledger::error)
+        .limit(1);
+    Ok(rows.load::<Option<String>>(db)?.pop().flatten())
+}
+
+/// A row that stands for a participant's reminder.
+#[derive(Queryable)]
+pub struct Standing {
+    pub session_id: i64,
+    pub user_id: i64,
+    pub lead_minutes: i32,
+    pub scheduled_at: String,
+    pub status: String,
+    next_attempt_at: Option<NaiveDateTime>,
+    error: Option<String>,
+}
+
+impl Standing {
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.next_attempt_at.is_none_or(|at| at <= now.naive_utc())
+    }
+
+    /// Why nothing more is sent now, in words.
+    pub fn describe(&self) -> String {
+        let what = match (self.status.as_str(), self.next_attempt_at) {
+            (status::PENDING, Some(at)) => format!("to be tried again at {at} UTC"),
+            (status::SENDING, _) => "being sent by another pass".to_owned(),
+            (other, _) => format!("already {other}"),
+        };
+        match &self.error {
+            Some(error) => format!("{what}: {error}"),
+            None => what,
+        }
+    }
+}
+
+/// The rows of these sessions that keep a reminder from being made again.
+pub fn standing(db: &mut Db, channel: Channel, sessions: Vec<i64>) -> QueryResult<Vec<Standing>> {
+    ledger::table
+        .filter(ledger::course_session_id.eq_any(sessions))
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::kind.eq(REMINDER))
+        .filter(ledger::status.ne(status::CANCELLED))
+        .select((
+            ledger::course_session_id,
+            ledger::user_id,
+            ledger::lead_minutes,
+            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            ledger::status,
+            ledger::next_attempt_at,
+            ledger::error,
+        ))
+        .load(db)
+}

@@ -1,0 +1,271 @@
+//! Claiming rows, and recording what became of them. Both go through a lease: a row belongs to the pass that claimed it
+//! until its lease ends, and a record that comes later changes nothing.
+
+use chrono::{DateTime, Duration, NaiveDateTime, Utc};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl,
+    dsl::sql, sql_types::Text, update,
+};
+
+use super::{Channel, HELD, Scope, delay, of_session, status};
+use crate::{
+    db::{Db, schema::session_reminder_deliveries as ledger},
+    outcome::{Fault, Outcome},
+};
+
+/// How long a claimed row belongs to the pass that claimed it.
+pub const LEASE: Duration = Duration::minutes(2);
+
+/// A row that is due.
+#[derive(Debug, Clone, Queryable)]
+pub struct Row {
+    pub id: i64,
+    pub session_id: i64,
+    pub user_id: i64,
+    pub kind: String,
+    pub lead_minutes: i32,
+    /// The platform's digits.
+    pub scheduled_at: String,
+    pub attempts: i32,
+    rendered_at: Option<NaiveDateTime>,
+}
+
+/// A row that is ours until its lease ends.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub row: Row,
+    /// Who claimed it, and at which attempt: what a record must still find.
+    claimant: String,
+    attempt: i32,
+    pub lease_until: DateTime<Utc>,
+    /// What "now" is in the message; the same at every attempt, so that a mail sent again is the same mail.
+    pub rendered_at: DateTime<Utc>,
+    pub recipient: String,
+}
+
+/// The next rows to deliver, nearest start first.
+pub fn next(
+    db: &mut Db,
+    channel: Channel,
+    scope: &Scope,
+    limit: usize,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<Row>> {
+    due(channel, scope, now)
+        .order((ledger::scheduled_at, ledger::id))
+        .limit(limit.try_into().unwrap_or(i64::MAX))
+        .select((
+            ledger::id,
+            ledger::course_session_id,
+            ledger::user_id,
+            ledger::kind,
+            ledger::lead_minutes,
+            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            ledger::attempts,
+            ledger::rendered_at,
+        ))
+        .load(db)
+}
+
+/// How many rows wait to be delivered now.
+pub fn count(db: &mut Db, channel: Channel, scope: &Scope, now: DateTime<Utc>) -> QueryResult<i64> {
+    due(channel, scope, now).count().get_result(db)
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn due<'a>(channel: Channel, scope: &'a Scope, now: DateTime<Utc>) -> _ {
+    let name: &'static str = channel.name();
+    let now: NaiveDateTime = now.naive_utc();
+    let session: super::Condition = of_session(scope.session);
+    let pending: &'static str = status::PENDING;
+    ledger::table
+        .filter(ledger::status.eq(pending))
+        .filter(ledger::channel.eq(name))
+        .filter(
+            ledger::next_attempt_at
+                .le(now)
+                .or(ledger::next_attempt_at.is_null()),
+        )
+        .filter(session)
+}
+
+/// Makes a row ours: its lease begins, its attempt counts.
+pub fn claim(
+    db: &mut Db,
+    row: Row,
+    claimant: &str,
+    recipient: String,
+    now: DateTime<Utc>,
+) -> QueryResult<Claim> {
+    let rendered_at = row.rendered_at.map_or(now, |time| time.and_utc());
+    let attempt = row.attempts + 1;
+    update(ledger::table.find(row.id))
+        .set((
+            ledger::status.eq(status::SENDING),
+            ledger::attempts.eq(attempt),
+            ledger::claimed_by.eq(claimant),
+            ledger::claimed_at.eq(now.naive_utc()),
+            ledger::lease_until.eq((now + LEASE).naive_utc()),
+            ledger::rendered_at.eq(rendered_at.naive_utc()),
+            ledger::recipient.eq(&recipient),
+            ledger::updated_at.eq(now.naive_utc()),
+        ))
+        .execute(db)?;
+    let claimant = claimant.to_owned();
+    Ok(Claim {
+        row,
+        claimant,
+        attempt,
+        lease_until: now + LEASE,
+        rendered_at,
+        recipient,
+    })
+}
+
+/// Ends a row that was not claimed: `cancelled`, `missed` or `failed`.
+pub fn end(
+    db: &mut Db,
+    row: &Row,
+    ending: &str,
+    fault: &Fault,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    update(ledger::table.find(row.id))
+        .set((
+            ledger::status.eq(ending),
+            ledger::next_attempt_at.eq(None::<NaiveDateTime>),
+            ledger::error_code.eq(&fault.code),
+            ledger::error.eq(&fault.reason),
+            ledger::updated_at.eq(now.naive_utc()),
+        ))
+        .execute(db)?;
+    Ok(())
+}
+
+/// Records what became of a claimed row. False: the row was no longer ours, and nothing was changed.
+pub fn record(
+    db: &mut Db,
+    claim: &Claim,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    match outcome {
+        Outcome::Sent { message_id, status } => sent(db, claim, message_id, status.as_deref(), now),
+        Outcome::Failed(fault) | Outcome::OptedOut(fault) => settle(
+            db,
+            claim,
+            status::FAILED,
+            None,
+            &fault.code,
+            fault.reason.clone(),
+            now,
+        ),
+        Outcome::Retry { fault, after } => {
+            let asked = after
+                .and_then(|after| Duration::from_std(after).ok())
+                .unwrap_or_default();
+            let at = now + delay(claim.attempt).max(asked);
+            settle(
+                db,
+                claim,
+                status::PENDING,
+                Some(at),
+                &fault.code,
+                fault.reason.clone(),
+                now,
+            )
+        }
+        Outcome::Stopped(fault) => {
+            let at = now + delay(claim.attempt);
+            settle(
+                db,
+                claim,
+                status::PENDING,
+                Some(at),
+                &fault.code,
+                format!("{HELD}{}", fault.reason),
+                now,
+            )
+        }
+        // The row stays ours until its lease ends: only then may it be looked at again.
+        Outcome::InDoubt(fault) => settle(
+            db,
+            claim,
+            status::SENDING,
+            None,
+            &fault.code,
+            fault.reason.clone(),
+            now,
+        ),
+    }
+}
+
+/// Gives a row back that was claimed and not begun: the attempt does not count.
+pub fn release(db: &mut Db, claim: &Claim, now: DateTime<Utc>) -> QueryResult<bool> {
+    let changed = update(ours(claim))
+        .set((
+            ledger::status.eq(status::PENDING),
+            ledger::attempts.eq(claim.attempt - 1),
+            ledger::next_attempt_at.eq(now.naive_utc()),
+            ledger::updated_at.eq(now.naive_utc()),
+        ))
+        .execute(db)?;
+    Ok(changed == 1)
+}
+
+/// The row, if it is still ours.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn ours<'a>(claim: &'a Claim) -> _ {
+    let id: i64 = claim.row.id;
+    let claimant: &'a str = claim.claimant.as_str();
+    let attempt: i32 = claim.attempt;
+    let sending: &'static str = status::SENDING;
+    ledger::table
+        .filter(ledger::id.eq(id))
+        .filter(ledger::status.eq(sending))
+        .filter(ledger::claimed_by.eq(claimant))
+        .filter(ledger::attempts.eq(attempt))
+}
+
+fn sent(
+    db: &mut Db,
+    claim: &Claim,
+    message_id: &str,
+    first: Option<&str>,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let changed = update(ours(claim))
+        .set((
+            ledger::status.eq(status::SENT),
+            ledger::sent_at.eq(now.naive_utc()),
+            ledger::message_id.eq(message_id),
+            ledger::delivery_status.eq(first),
+            ledger::next_attempt_at.eq(None::<NaiveDateTime>),
+            ledger::error_code.eq(None::<String>),
+            ledger::error.eq(None::<String>),
+            ledger::updated_at.eq(now.naive_utc()),
+        ))
+        .execute(db)?;
+    Ok(changed == 1)
+}
+
+fn settle(
+    db: &mut Db,
+    claim: &Claim,
+    status: &str,
+    next_attempt_at: Option<DateTime<Utc>>,
+    code: &str,
+    reason: String,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let changed = update(ours(claim))
+        .set((
+            ledger::status.eq(status),
+            ledger::next_attempt_at.eq(next_attempt_at.map(|at| at.naive_utc())),
+            ledger::error_code.eq(code),
+            ledger::error.eq(reason),
+            ledger::updated_at.eq(now.naive_utc()),
+        ))
+        .execute(db)?;
+    Ok(changed == 1)
+}

@@ -1,0 +1,156 @@
+//! Ending what can no longer be delivered, holding back what a broken channel cannot deliver now, and taking up what a
+//! pass that died has left.
+
+use chrono::{DateTime, Duration, NaiveDateTime, Utc};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
+    RunQueryDsl, dsl::not, update,
+};
+
+use super::{Channel, Condition, HELD, Scope, delay, of_session, starts_in, status};
+use crate::{
+    config::InDoubt,
+    db::{Db, schema::session_reminder_deliveries as ledger},
+    outcome::Fault,
+    time::Zone,
+};
+
+/// Nothing is handed over later than this before the start.
+pub const LAST_MOMENT: Duration = Duration::minutes(1);
+
+/// How far back starts are looked at one by one around a change of the clocks; anything earlier has long begun.
+const LONG_BEGUN: Duration = Duration::days(2);
+
+/// Rows that nobody will deliver any more become `missed`; how many. What was last in their way stays on record.
+pub fn miss_started(
+    db: &mut Db,
+    channel: Channel,
+    scope: &Scope,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    let too_late = of_channel(channel, scope)
+        .and(ledger::status.eq(status::PENDING))
+        .and(started(zone, now));
+    let stated = ledger::error_code.is_not_null();
+    let ending = (
+        ledger::status.eq(status::MISSED),
+        ledger::next_attempt_at.eq(None::<NaiveDateTime>),
+        ledger::updated_at.eq(now.naive_utc()),
+    );
+    let known = update(ledger::table.filter(too_late).filter(stated))
+        .set(ending)
+        .execute(db)?;
+    let too_late = of_channel(channel, scope)
+        .and(ledger::status.eq(status::PENDING))
+        .and(started(zone, now));
+    let why = ledger::error_code.eq("too_late");
+    let unknown = update(ledger::table.filter(too_late))
+        .set((ending, why))
+        .execute(db)?;
+    Ok(known + unknown)
+}
+
+/// Sessions that start within [`LAST_MOMENT`] or have started.
+fn started(zone: Zone, now: DateTime<Utc>) -> Condition {
+    let long_ago = now - LONG_BEGUN;
+    // A start exactly a minute away may still be told.
+    let walls = zone.walls(long_ago, now + LAST_MOMENT - Duration::seconds(1));
+    Box::new(
+        ledger::scheduled_at
+            .lt(zone.wall(long_ago))
+            .or(starts_in(&walls)),
+    )
+}
+
+fn of_channel(channel: Channel, scope: &Scope) -> Condition {
+    Box::new(
+        ledger::channel
+            .eq(channel.name())
+            .and(of_session(scope.session)),
+    )
+}
+
+/// Holds back every row of a channel that broke down, each by its own growing delay.
+pub fn hold(
+    db: &mut Db,
+    channel: Channel,
+    fault: &Fault,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    let mut held = 0;
+    for tries in (0..=3).rev() {
+        let waiting = ledger::table
+            .filter(ledger::channel.eq(channel.name()))
+            .filter(ledger::status.eq(status::PENDING))
+            .filter(ledger::next_attempt_at.le(now.naive_utc()))
+            .filter(tried(tries));
+        held += update(waiting)
+            .set((
+                ledger::attempts.eq(ledger::attempts + 1),
+                ledger::next_attempt_at.eq((now + delay(tries + 1)).naive_utc()),
+                ledger::error_code.eq(&fault.code),
+                ledger::error.eq(format!("{HELD}{}", fault.reason)),
+                ledger::updated_at.eq(now.naive_utc()),
+            ))
+            .execute(db)?;
+    }
+    Ok(held)
+}
+
+/// Rows with that many tries, the last step standing for all further ones.
+fn tried(tries: i32) -> Condition {
+    match tries {
+        3 => Box::new(ledger::attempts.ge(3)),
+        _ => Box::new(ledger::attempts.eq(tries)),
+    }
+}
+
+/// What became of rows whose pass died between claiming and recording them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Mails that will be sent again, as the same mail.
+    pub again: usize,
+    /// Nobody can tell whether they were sent.
+    pub unknown: usize,
+}
+
+/// Takes up the rows whose lease has ended. A mail is owed again under its old Message-ID and Date (or held as `unknown`,
+/// as `in_doubt` says); a WhatsApp message has no such mark, so it is never sent again blindly.
+pub fn recover(
+    db: &mut Db,
+    channel: Channel,
+    scope: &Scope,
+    in_doubt: InDoubt,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> QueryResult<Recovered> {
+    let left = || of_channel(channel, scope).and(abandoned(now));
+    let mut recovered = Recovered::default();
+    if channel == Channel::Mail && in_doubt == InDoubt::Resend {
+        recovered.again = update(ledger::table.filter(left()).filter(not(started(zone, now))))
+            .set((
+                ledger::status.eq(status::PENDING),
+                ledger::next_attempt_at.eq(now.naive_utc()),
+                ledger::updated_at.eq(now.naive_utc()),
+            ))
+            .execute(db)?;
+    }
+    recovered.unknown = update(ledger::table.filter(left()))
+        .set((
+            ledger::status.eq(status::UNKNOWN),
+            ledger::error_code.eq("in_doubt"),
+            ledger::error.eq("the pass ended between handing it over and recording it"),
+            ledger::updated_at.eq(now.naive_utc()),
+        ))
+        .execute(db)?;
+    Ok(recovered)
+}
+
+fn abandoned(now: DateTime<Utc>) -> Condition {
+    Box::new(
+        ledger::status
+            .eq(status::SENDING)
+            .and(ledger::lease_until.assume_not_null().lt(now.naive_utc())),
+    )
+}

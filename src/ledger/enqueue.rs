@@ -1,0 +1,222 @@
+//! What is due and has no row yet gets one, in a few set-based statements however many participants there are.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
+    NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
+    dsl::{exists, insert_into, not, select},
+    sql_types::{Bool, Integer, Nullable, Text, Timestamp},
+    update,
+};
+
+use super::{Channel, REMINDER, status};
+use crate::{
+    db::{
+        Backend, Db,
+        schema::{session_participants as participants, session_reminder_deliveries as ledger},
+    },
+    platform::{self, of_session},
+    time::WallRange,
+};
+
+type Condition = Box<dyn BoxableExpression<participants::table, Backend, SqlType = Bool>>;
+
+/// The reminders of one lead whose window is open.
+#[derive(Debug, Clone)]
+pub struct Due {
+    pub lead_minutes: i32,
+    /// A row of another lead this near stands for this one too: a changed lead tells nobody twice.
+    pub near_minutes: i32,
+    /// The starts in the window.
+    pub walls: Vec<WallRange>,
+    pub session: Option<i64>,
+    /// Sessions that Laravel has reminded of.
+    pub skip: Vec<i64>,
+}
+
+/// Whether anybody is owed a reminder on one of the channels. Reads only.
+pub fn any(db: &mut Db, due: &Due, channels: &[Channel]) -> QueryResult<bool> {
+    if due.walls.is_empty() {
+        return Ok(false);
+    }
+    let none: Condition = Box::new(false.into_sql::<Bool>());
+    let owed = channels.iter().fold(none, |any, channel| -> Condition {
+        Box::new(any.or(reachable(*channel).and(untold(*channel, due))))
+    });
+    select(exists(
+        participants::table.filter(in_window(due)).filter(owed),
+    ))
+    .get_result(db)
+}
+
+/// Gives every reminder that is due on `channel` its row; how many there were.
+pub fn insert(db: &mut Db, due: &Due, channel: Channel, now: DateTime<Utc>) -> QueryResult<usize> {
+    if due.walls.is_empty() {
+        return Ok(0);
+    }
+    let again = revive(db, due, channel, now)?;
+    Ok(again + insert_rows(db, due, channel, Entry::Pending, now)?)
+}
+
+/// The same as `missed`, for sessions whose window has passed without anybody having been told.
+pub fn insert_missed(
+    db: &mut Db,
+    due: &Due,
+    channel: Channel,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    insert_rows(db, due, channel, Entry::Missed, now)
+}
+
+/// How a row begins.
+#[derive(Clone, Copy, PartialEq)]
+enum Entry {
+    Pending,
+    Missed,
+}
+
+fn insert_rows(
+    db: &mut Db,
+    due: &Due,
+    channel: Channel,
+    entry: Entry,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    let now = now.naive_utc();
+    let (status, error) = match entry {
+        Entry::Pending => (status::PENDING, None),
+        Entry::Missed => (status::MISSED, Some("window_passed")),
+    };
+    let rows = participants::table
+        .filter(in_window(due))
+        .filter(reachable(channel))
+        .filter(untold(channel, due))
+        .select((
+            participants::session_id,
+            participants::user_id,
+            channel.name().into_sql::<Text>(),
+            REMINDER.into_sql::<Text>(),
+            due.lead_minutes.into_sql::<Integer>(),
+            participants::scheduled_at,
+            status.into_sql::<Text>(),
+            Some(now).into_sql::<Nullable<Timestamp>>(),
+            error.into_sql::<Nullable<Text>>(),
+            now.into_sql::<Timestamp>(),
+            now.into_sql::<Timestamp>(),
+        ))
+        // A participant whom an operator's own view lists twice is still one participant.
+        .distinct();
+    insert_into(ledger::table)
+        .values(rows)
+        .into_columns((
+            ledger::course_session_id,
+            ledger::user_id,
+            ledger::channel,
+            ledger::kind,
+            ledger::lead_minutes,
+            ledger::scheduled_at,
+            ledger::status,
+            ledger::next_attempt_at,
+            ledger::error_code,
+            ledger::created_at,
+            ledger::updated_at,
+        ))
+        .execute(db)
+}
+
+/// Cancelled rows whose reason has gone (the participant is back, the session is back at its time) are owed again. They
+/// were never handed over: nothing that was is `cancelled`.
+fn revive(db: &mut Db, due: &Due, channel: Channel, now: DateTime<Utc>) -> QueryResult<usize> {
+    let cancelled = cancelled(db, due, channel)?;
+    if cancelled.is_empty() {
+        return Ok(0);
+    }
+    let back: HashSet<(i64, i64)> = participants::table
+        .filter(in_window(due))
+        .filter(reachable(channel))
+        .filter(participants::session_id.eq_any(cancelled.iter().map(|row| row.1)))
+        .select((participants::session_id, participants::user_id))
+        .load(db)?
+        .into_iter()
+        .collect();
+    let again = cancelled
+        .into_iter()
+        .filter(|(_, session, user)| back.contains(&(*session, *user)));
+    update(ledger::table.filter(ledger::id.eq_any(again.map(|row| row.0))))
+        .set((
+            ledger::status.eq(status::PENDING),
+            ledger::next_attempt_at.eq(now.naive_utc()),
+            ledger::error_code.eq(None::<String>),
+            ledger::error.eq(None::<String>),
+            ledger::updated_at.eq(now.naive_utc()),
+        ))
+        .execute(db)
+}
+
+/// Id, session and user of the cancelled rows whose session is at the row's start now.
+fn cancelled(db: &mut Db, due: &Due, channel: Channel) -> QueryResult<Vec<(i64, i64, i64)>> {
+    let same_start = participants::table
+        .filter(participants::session_id.eq(ledger::course_session_id))
+        .filter(participants::user_id.eq(ledger::user_id))
+        .filter(participants::scheduled_at.eq(ledger::scheduled_at));
+    ledger::table
+        .filter(ledger::status.eq(status::CANCELLED))
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::kind.eq(REMINDER))
+        .filter(ledger::lead_minutes.eq(due.lead_minutes))
+        .filter(super::starts_in(&due.walls))
+        .filter(exists(same_start))
+        .select((ledger::id, ledger::course_session_id, ledger::user_id))
+        .load(db)
+}
+
+/// Sessions that start in the ranges and for whose start there is no row at all.
+pub fn sessions_without_rows(
+    db: &mut Db,
+    walls: &[WallRange],
+    session: Option<i64>,
+) -> QueryResult<Vec<i64>> {
+    let rows = ledger::table
+        .filter(ledger::course_session_id.eq(participants::session_id))
+        .filter(ledger::scheduled_at.eq(participants::scheduled_at))
+        .filter(ledger::kind.eq(REMINDER));
+    participants::table
+        .filter(platform::starts_in(walls))
+        .filter(of_session(session))
+        .filter(not(exists(rows)))
+        .select(participants::session_id)
+        .distinct()
+        .load(db)
+}
+
+fn in_window(due: &Due) -> Condition {
+    let condition = platform::starts_in(&due.walls).and(of_session(due.session));
+    if due.skip.is_empty() {
+        return Box::new(condition);
+    }
+    Box::new(condition.and(participants::session_id.ne_all(due.skip.clone())))
+}
+
+/// Everybody by mail; by WhatsApp those who said yes.
+fn reachable(channel: Channel) -> Condition {
+    match channel {
+        Channel::Mail => Box::new(true.into_sql::<Bool>()),
+        Channel::Whatsapp => Box::new(participants::whatsapp_opt_in.assume_not_null().eq(true)),
+    }
+}
+
+/// No row stands for this participant, channel, start and lead.
+fn untold(channel: Channel, due: &Due) -> Condition {
+    let near = (due.lead_minutes - due.near_minutes)..=(due.lead_minutes + due.near_minutes);
+    let standing = ledger::table
+        .filter(ledger::course_session_id.eq(participants::session_id))
+        .filter(ledger::user_id.eq(participants::user_id))
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::kind.eq(REMINDER))
+        .filter(ledger::lead_minutes.between(*near.start(), *near.end()))
+        .filter(ledger::scheduled_at.eq(participants::scheduled_at))
+        .filter(ledger::status.ne(status::CANCELLED));
+    Box::new(not(exists(standing)))
+}

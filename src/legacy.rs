@@ -1,0 +1,148 @@
+//! `session_reminder_logs`, the log of the Laravel command that this program replaces: one row per session, in the
+//! application's zone. It is read so that nobody whom Laravel has told is told again, and kept so that a Laravel command
+//! that still runs leaves our sessions alone.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::{
+    AggregateExpressionMethods, ExpressionMethods, IntoSql, QueryDsl, QueryResult, RunQueryDsl,
+    dsl::{exists, insert_into, not, sql},
+    sql_types::{Integer, Nullable, Text, Timestamp},
+    update,
+};
+
+use crate::{
+    db::{
+        Db,
+        schema::{
+            session_participants as participants, session_reminder_deliveries as ledger,
+            session_reminder_logs as logs,
+        },
+    },
+    ledger::{REMINDER, status},
+    pass::window::Window,
+    platform::{of_session, starts_in},
+    time::{WallRange, Zone},
+};
+
+/// The sessions among those that start in `walls` which Laravel has reminded of: its log has a row from inside the
+/// window, and it is not ours, since the ledger knows nothing of the session.
+pub fn reminded(
+    db: &mut Db,
+    walls: &[WallRange],
+    session: Option<i64>,
+    window: &Window,
+    zone: Zone,
+) -> QueryResult<Vec<i64>> {
+    let started: Vec<(i64, String)> = participants::table
+        .filter(starts_in(walls))
+        .filter(of_session(session))
+        .filter(not(exists(ours())))
+        .filter(exists(
+            logs::table.filter(logs::course_session_id.eq(participants::session_id)),
+        ))
+        .select((
+            participants::session_id,
+            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
+        ))
+        .distinct()
+        .load(db)?;
+    let sent = sent_at(db, started.iter().map(|(id, _)| *id).collect())?;
+    let by_laravel = |(id, start): &(i64, String)| {
+        let times = zone
+            .parse(start)
+            .zip(sent.get(id).and_then(|sent| zone.parse(sent)));
+        times.is_some_and(|(start, sent)| window.holds(start, sent))
+    };
+    Ok(started
+        .into_iter()
+        .filter(by_laravel)
+        .map(|(id, _)| id)
+        .collect())
+}
+
+/// What the ledger knows of a session of the view.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn ours() -> _ {
+    let reminder: &'static str = REMINDER;
+    ledger::table
+        .filter(ledger::course_session_id.eq(participants::session_id))
+        .filter(ledger::kind.eq(reminder))
+}
+
+fn sent_at(db: &mut Db, sessions: Vec<i64>) -> QueryResult<HashMap<i64, String>> {
+    let rows: Vec<(i64, String)> = logs::table
+        .filter(logs::course_session_id.eq_any(sessions))
+        .select((
+            logs::course_session_id,
+            sql::<Text>("CAST(session_reminder_logs.sent_at AS CHAR(19))"),
+        ))
+        .load(db)?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Makes a row for every session of the ledger rows made at `now`, unless it has one.
+pub fn announce(
+    db: &mut Db,
+    lead_minutes: i32,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    let there = logs::table.filter(logs::course_session_id.eq(ledger::course_session_id));
+    let wall = zone.wall(now);
+    let sessions = ledger::table
+        .filter(ledger::created_at.eq(now.naive_utc()))
+        .filter(ledger::kind.eq(REMINDER))
+        .filter(ledger::lead_minutes.eq(lead_minutes))
+        .filter(ledger::status.eq(status::PENDING))
+        .filter(not(exists(there)))
+        .select((
+            ledger::course_session_id,
+            wall.into_sql::<Timestamp>(),
+            0.into_sql::<Integer>(),
+            Some(wall).into_sql::<Nullable<Timestamp>>(),
+            Some(wall).into_sql::<Nullable<Timestamp>>(),
+        ))
+        .distinct();
+    insert_into(logs::table)
+        .values(sessions)
+        .into_columns((
+            logs::course_session_id,
+            logs::sent_at,
+            logs::recipients_count,
+            logs::created_at,
+            logs::updated_at,
+        ))
+        .execute(db)
+}
+
+/// Brings the rows of the sessions somebody was told of up to date: when, and how many people.
+pub fn update_counts(
+    db: &mut Db,
+    told: &BTreeSet<(i64, NaiveDateTime)>,
+    lead_minutes: i32,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    let wall = zone.wall(now);
+    for (session, start) in told {
+        let people: i64 = ledger::table
+            .filter(ledger::course_session_id.eq(session))
+            .filter(ledger::scheduled_at.eq(start))
+            .filter(ledger::kind.eq(REMINDER))
+            .filter(ledger::lead_minutes.eq(lead_minutes))
+            .filter(ledger::status.eq(status::SENT))
+            .select(diesel::dsl::count(ledger::user_id).aggregate_distinct())
+            .first(db)?;
+        let people = i32::try_from(people).unwrap_or(i32::MAX);
+        update(logs::table.filter(logs::course_session_id.eq(session)))
+            .set((
+                logs::sent_at.eq(wall),
+                logs::recipients_count.eq(people),
+                logs::updated_at.eq(wall),
+            ))
+            .execute(db)?;
+    }
+    Ok(())
+}

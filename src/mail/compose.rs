@@ -1,0 +1,374 @@
+//! From a rendered message to the bytes of a mail. The same input gives the same bytes, so that a mail sent a second
+//! time after a crash is recognisably the same mail.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+use lettre::Address;
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+
+use super::address;
+use crate::config;
+use crate::message::MailMessage;
+use crate::outcome::Fault;
+use crate::text::{mask_email, one_line};
+
+/// Characters of a name in a header.
+const MAX_NAME: usize = 80;
+/// Characters of a subject.
+const MAX_SUBJECT: usize = 200;
+
+/// One mail ready to go.
+#[derive(Debug)]
+pub struct Envelope {
+    pub from: Address,
+    pub to: Address,
+    /// With its angle brackets, as in the header.
+    pub message_id: String,
+    /// Lines end in CRLF, none is longer than 998 octets; not dot-stuffed.
+    pub bytes: Vec<u8>,
+}
+
+/// What identifies a reminder, and so its Message-ID.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    pub session_id: i64,
+    pub user_id: i64,
+    pub kind: &'a str,
+    pub lead_minutes: i32,
+    /// The platform's digits: `2026-11-22 17:00:00`.
+    pub scheduled_at: &'a str,
+}
+
+impl Identity<'_> {
+    /// Letters, digits, dots and dashes only: safe in a Message-ID, a MIME boundary and a file name.
+    fn token(&self) -> String {
+        let kind: String = self
+            .kind
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(20)
+            .collect();
+        let start: String = self
+            .scheduled_at
+            .chars()
+            .filter(char::is_ascii_digit)
+            .take(20)
+            .collect();
+        let (session, user, lead) = (self.session_id, self.user_id, self.lead_minutes);
+        format!("s{session}.u{user}.{kind}.{lead}m.{start}")
+    }
+}
+
+/// Builds the MIME message. With `redirect` the mail goes there, and its subject says for whom it was meant. The error
+/// is permanent for this recipient.
+pub fn compose(
+    mail: &config::Mail,
+    redirect: Option<&str>,
+    message: &MailMessage,
+    to_name: Option<&str>,
+    to_address: Option<&str>,
+    identity: &Identity<'_>,
+    date: DateTime<Utc>,
+) -> Result<Envelope, Fault> {
+    let (from, reply_to) = sender(mail)?;
+    let meant_for = address::parse(to_address.unwrap_or_default())?;
+    let (to, subject) = match redirect {
+        Some(redirect) => (
+            address::parse(redirect)?,
+            redirected(&message.subject, &meant_for),
+        ),
+        None => (meant_for, message.subject.clone()),
+    };
+    let message_id = format!("<{}@{}>", identity.token(), from.email.domain());
+    let mut builder = Message::builder()
+        .from(from.clone())
+        .to(mailbox(to_name, to.clone()))
+        .subject(one_line(&subject, MAX_SUBJECT))
+        .date(system_time(date))
+        .message_id(Some(message_id.clone()));
+    if let Some(reply_to) = reply_to {
+        builder = builder.reply_to(reply_to);
+    }
+    let mut built = builder
+        .multipart(alternatives(message, &identity.token()))
+        .map_err(|error| Fault::new("mime", one_line(&error.to_string(), 200)))?;
+    // RFC 3834, and what Exchange reads instead of it: no vacation notices in answer.
+    let headers = built.headers_mut();
+    headers.insert_raw(raw("Auto-Submitted", "auto-generated"));
+    headers.insert_raw(raw("X-Auto-Response-Suppress", "All"));
+    Ok(Envelope {
+        from: from.email,
+        to,
+        message_id,
+        bytes: built.formatted(),
+    })
+}
+
+/// The From and Reply-To of every mail.
+pub fn sender(mail: &config::Mail) -> Result<(Mailbox, Option<Mailbox>), Fault> {
+    let invalid = |variable: &str, fault: Fault| {
+        let reason = fault
+            .reason
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        Fault::new("from", format!("{variable}: {reason}"))
+    };
+    let from =
+        address::parse(&mail.from_address).map_err(|fault| invalid("MAIL_FROM_ADDRESS", fault))?;
+    let reply_to = match &mail.reply_to {
+        Some(text) => Some(address::parse(text).map_err(|fault| invalid("MAIL_REPLY_TO", fault))?),
+        None => None,
+    };
+    Ok((
+        mailbox(mail.from_name.as_deref(), from),
+        reply_to.map(Mailbox::from),
+    ))
+}
+
+fn mailbox(name: Option<&str>, address: Address) -> Mailbox {
+    let name = name
+        .map(|name| one_line(name, MAX_NAME))
+        .filter(|name| !name.is_empty());
+    Mailbox::new(name, address)
+}
+
+fn redirected(subject: &str, meant_for: &Address) -> String {
+    format!("[for {}] {subject}", mask_email(meant_for.as_ref()))
+}
+
+fn alternatives(message: &MailMessage, token: &str) -> MultiPart {
+    let (text, html) = (plain_lines(&message.text), plain_lines(&message.html));
+    let mut boundary = format!("part-{token}");
+    // RFC 2046 5.1.1: it must not occur in the parts, whatever somebody wrote there.
+    while text.contains(&boundary) || html.contains(&boundary) {
+        boundary.push('x');
+    }
+    MultiPart::alternative()
+        .boundary(boundary)
+        .singlepart(SinglePart::plain(text))
+        .singlepart(SinglePart::html(html))
+}
+
+/// Lines ended by LF only and no other control characters: a bare CR or NUL is forbidden in a mail (RFC 5321 2.3.8),
+/// and servers disagree on what it means.
+fn plain_lines(text: &str) -> String {
+    let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+    lines
+        .chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
+        .collect()
+}
+
+fn system_time(date: DateTime<Utc>) -> SystemTime {
+    SystemTime::UNIX_EPOCH
+        + Duration::from_secs(u64::try_from(date.timestamp()).unwrap_or_default())
+}
+
+fn raw(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeZone;
+    use mail_parser::{MessageParser, MimeHeaders};
+
+    use super::*;
+
+    fn settings() -> config::Mail {
+        config::Mail {
+            transport: config::MailTransport::File("unused".into()),
+            from_address: "kursus@example.org".to_owned(),
+            from_name: Some("Kursus Kita".to_owned()),
+            reply_to: Some("tanya@example.org".to_owned()),
+            max_per_day: None,
+        }
+    }
+
+    fn message(subject: &str, text: &str) -> MailMessage {
+        MailMessage {
+            subject: subject.to_owned(),
+            text: text.to_owned(),
+            html: format!("<p>{text}</p>"),
+        }
+    }
+
+    const IDENTITY: Identity<'_> = Identity {
+        session_id: 12,
+        user_id: 34,
+        kind: "reminder",
+        lead_minutes: 60,
+        scheduled_at: "2026-11-22 17:00:00",
+    };
+
+    fn composed(
+        redirect: Option<&str>,
+        message: &MailMessage,
+        name: &str,
+        address: &str,
+    ) -> Envelope {
+        let date = Utc.with_ymd_and_hms(2026, 11, 22, 9, 0, 0).unwrap();
+        compose(
+            &settings(),
+            redirect,
+            message,
+            Some(name),
+            Some(address),
+            &IDENTITY,
+            date,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn the_headers_are_those_of_an_automatic_mail() {
+        let envelope = composed(
+            None,
+            &message("Pengingat: Sesi Aljabar", "Halo"),
+            "Budi",
+            "budi@example.com",
+        );
+        let text = String::from_utf8(envelope.bytes).unwrap();
+        for line in [
+            "From: \"Kursus Kita\" <kursus@example.org>",
+            "To: Budi <budi@example.com>",
+            "Subject: Pengingat: Sesi Aljabar",
+            "Date: Sun, 22 Nov 2026 09:00:00 +0000",
+            "Message-ID: <s12.u34.reminder.60m.20261122170000@example.org>",
+            "Reply-To: tanya@example.org",
+            "Auto-Submitted: auto-generated",
+            "X-Auto-Response-Suppress: All",
+            "MIME-Version: 1.0",
+        ] {
+            assert!(text.contains(&format!("{line}\r\n")), "{line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn both_parts_survive_the_trip() {
+        let body = "Halo Søren 🎉,\n.\nsesi dimulai\n\nhttps://example.com/?a=b";
+        let envelope = composed(
+            None,
+            &message("Pengingat – 🎉", body),
+            "Søren \"x\" Ü",
+            "s@example.com",
+        );
+        let parsed = MessageParser::default().parse(&envelope.bytes).unwrap();
+        assert_eq!(parsed.subject(), Some("Pengingat – 🎉"));
+        assert_eq!(
+            parsed
+                .body_text(0)
+                .unwrap()
+                .replace("\r\n", "\n")
+                .trim_end(),
+            body
+        );
+        assert!(parsed.body_html(0).unwrap().contains("Søren 🎉"));
+        assert!(
+            parsed
+                .content_type()
+                .unwrap()
+                .is_type_and_subtype("multipart", "alternative")
+        );
+        let to = parsed.to().unwrap().first().unwrap();
+        assert_eq!(
+            (to.name(), to.address()),
+            (Some("Søren \"x\" Ü"), Some("s@example.com"))
+        );
+    }
+
+    trait TypeAndSubtype {
+        fn is_type_and_subtype(&self, kind: &str, sub: &str) -> bool;
+    }
+
+    impl TypeAndSubtype for mail_parser::ContentType<'_> {
+        fn is_type_and_subtype(&self, kind: &str, sub: &str) -> bool {
+            self.ctype() == kind && self.subtype() == Some(sub)
+        }
+    }
+
+    #[test]
+    fn the_same_reminder_is_the_same_mail_byte_for_byte() {
+        let one = composed(None, &message("Sesi", "Halo é"), "Budi", "budi@example.com");
+        let two = composed(None, &message("Sesi", "Halo é"), "Budi", "budi@example.com");
+        assert_eq!(one.bytes, two.bytes);
+        assert_eq!(one.message_id, two.message_id);
+    }
+
+    #[test]
+    fn names_and_subjects_cannot_add_a_header() {
+        let subject = "Sesi\r\nBcc: eve@example.com";
+        let envelope = composed(
+            None,
+            &message(subject, "Halo"),
+            "Budi\r\nCc: eve@example.com",
+            "budi@example.com",
+        );
+        let parsed = MessageParser::default().parse(&envelope.bytes).unwrap();
+        assert!(parsed.bcc().is_none() && parsed.cc().is_none());
+        assert_eq!(parsed.to().unwrap().iter().count(), 1);
+    }
+
+    #[test]
+    fn no_line_is_longer_than_a_mail_may_have_and_all_is_ascii() {
+        let (long, emoji) = ("a".repeat(10_000), "🎉".repeat(10_000));
+        let mut kana = message(&emoji, &emoji);
+        kana.text.push_str("\rbare\0control\u{1b}");
+        for (message, name) in [(message(&long, &long), &long), (kana, &emoji)] {
+            let envelope = composed(None, &message, name, "budi@example.com");
+            assert!(envelope.bytes.is_ascii());
+            let text = String::from_utf8(envelope.bytes).unwrap();
+            assert!(
+                text.split("\r\n")
+                    .all(|line| line.len() <= 998 && !line.contains(['\r', '\n', '\0']))
+            );
+        }
+    }
+
+    #[test]
+    fn a_redirected_mail_goes_elsewhere_and_says_for_whom_it_was() {
+        let envelope = composed(
+            Some("try@example.net"),
+            &message("Sesi", "Halo"),
+            "Budi",
+            "budi@example.com",
+        );
+        assert_eq!(envelope.to.to_string(), "try@example.net");
+        let text = String::from_utf8(envelope.bytes).unwrap();
+        assert!(text.contains("To: Budi <try@example.net>\r\n"), "{text}");
+        assert!(text.contains("Subject: [for b***@e"), "{text}");
+        assert!(!text.contains("budi@example.com"));
+    }
+
+    #[test]
+    fn a_text_that_holds_the_boundary_gets_another_one() {
+        let body = "--part-s12.u34.reminder.60m.20261122170000--\nstill here";
+        let envelope = composed(None, &message("Sesi", body), "Budi", "budi@example.com");
+        let parsed = MessageParser::default().parse(&envelope.bytes).unwrap();
+        assert!(parsed.body_text(0).unwrap().contains("still here"));
+        assert_eq!(
+            parsed
+                .parts
+                .iter()
+                .filter(|part| part.attachment_name().is_some())
+                .count(),
+            0
+        );
+    }
+
+    #[test]
+    fn a_bad_recipient_is_refused_and_a_bad_sender_named() {
+        let date = Utc.timestamp_opt(-5, 0).unwrap();
+        let message = message("Sesi", "Halo");
+        let none = compose(&settings(), None, &message, None, None, &IDENTITY, date);
+        assert_eq!(none.unwrap_err().code, "address");
+        let mut mail = settings();
+        mail.from_address = "Kursus <a@b>".to_owned();
+        let reason = sender(&mail).unwrap_err().reason;
+        assert!(reason.starts_with("MAIL_FROM_ADDRESS: "), "{reason}");
+    }
+}

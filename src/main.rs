@@ -1,0 +1,115 @@
+//! `reminders`: tells every participant of a course session, one hour before it starts, by email and WhatsApp, exactly once.
+//!
+//! ```text
+//! main       arguments -> configuration -> command -> exit code
+//! config     the environment and Laravel's .env, read once and checked
+//! commands   one file per command
+//! pass       one minute's work: enqueue, claim, deliver, record, channel by channel
+//! ledger     every query on our table: what is owed to whom, and what became of it
+//! platform   the seam to the platform: the view session_participants, and the profiles
+//! legacy     the log of the Laravel command that this program replaces
+//! message    what a participant reads;  mail, whatsapp  how it is handed over;  outcome  what became of that
+//! db         which database it is;  time  wall clocks and instants;  phone, text, lock, output, exit  what they say
+//! ```
+//!
+//! Data flows one way: `send` → enqueue → claim → render → deliver → record → exit code.
+
+mod cli;
+mod commands;
+mod config;
+mod db;
+mod exit;
+mod ledger;
+mod legacy;
+mod lock;
+mod mail;
+mod message;
+mod outcome;
+mod output;
+mod pass;
+mod phone;
+mod platform;
+mod text;
+mod time;
+mod whatsapp;
+
+use std::{collections::HashMap, env, io::Write, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use log::{LevelFilter, error};
+
+use crate::{
+    cli::{Cli, Command},
+    commands::{demo, migrate, opt_in, send},
+    config::Config,
+    exit::Exit,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(&cli);
+    let ended = run(&cli).unwrap_or_else(|error| {
+        error!("{error:#}");
+        exit::of(&error)
+    });
+    ended.into()
+}
+
+fn run(cli: &Cli) -> Result<Exit> {
+    if let Command::Demo(args) = &cli.command {
+        return demo::run(args);
+    }
+    let config = configure(cli)?;
+    match &cli.command {
+        Command::Send(args) => send::run(&config, args),
+        Command::OptIn(args) => opt_in::opt_in(&config, args),
+        Command::OptOut(args) => opt_in::opt_out(&config, args),
+        Command::Migrate(args) => migrate::run(&config, args),
+        Command::Demo(args) => demo::run(args),
+    }
+}
+
+/// The settings, all of them read and checked before anything is done.
+fn configure(cli: &Cli) -> Result<Config> {
+    let folder = env::current_dir().context("could not find the working directory")?;
+    let environment: HashMap<String, String> = env::vars_os()
+        .filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()))
+        .collect();
+    Config::load(&cli.env_files, &environment, &folder).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        exit::error(Exit::Config, lines.join("\n"))
+    })
+}
+
+/// Logs go to stderr, warnings and errors unless asked for more; `RUST_LOG` is obeyed when neither -v nor -q is given.
+/// Whatever a message holds, it stays on its line and sends nothing to the terminal but text.
+fn start_logging(cli: &Cli) {
+    let level = match (cli.quiet, cli.verbose) {
+        (true, _) => Some(LevelFilter::Error),
+        (false, 0) => None,
+        (false, 1) => Some(LevelFilter::Info),
+        (false, _) => Some(LevelFilter::Debug),
+    };
+    let mut logger =
+        env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"));
+    if let Some(level) = level {
+        logger
+            .filter_level(LevelFilter::Warn)
+            .filter_module("reminders", level);
+    }
+    logger
+        .format(|out, record| {
+            let level = record.level().as_str().to_lowercase();
+            for line in record.args().to_string().lines() {
+                writeln!(
+                    out,
+                    "{} {level}: {}",
+                    out.timestamp_seconds(),
+                    text::one_line(line, 1000)
+                )?;
+            }
+            Ok(())
+        })
+        .init();
+}

@@ -1,0 +1,272 @@
+//! Whether the templates of an operator would work, known before the first reminder needs them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::ensure;
+
+use super::context::Context;
+use super::templates::{BUILT_IN, Templates};
+use crate::text::one_line;
+
+/// One thing wrong with the folder of templates, and which channels cannot work before it is put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateProblem {
+    pub mail: bool,
+    pub whatsapp: bool,
+    /// One line; names the file and, where there is one, the line in it.
+    pub reason: String,
+}
+
+impl TemplateProblem {
+    /// `name` is a path inside the folder: its file name says whose it is, any other stops both channels.
+    fn of(name: &str, reason: String) -> Self {
+        let file = name.rsplit('/').next().unwrap_or_default();
+        Self {
+            mail: !file.starts_with("whatsapp"),
+            whatsapp: !file.starts_with("mail"),
+            reason: one_line(&reason, 1_000),
+        }
+    }
+}
+
+/// Renders every file of `folder` for sample sessions of each mode. A file that replaces nothing is a problem too: a
+/// misspelt name would otherwise silently do nothing.
+pub fn check_templates(folder: &Path) -> Vec<TemplateProblem> {
+    let templates = match Templates::new(Some(folder)) {
+        Ok(templates) => templates,
+        Err(error) => return vec![TemplateProblem::of("", format!("{error:#}"))],
+    };
+    // The built-in names too: a folder that cannot be listed hides files that cannot be read.
+    let known = BUILT_IN.map(|(name, _)| name.to_string());
+    let names = BTreeSet::from_iter(names(folder, "").into_iter().chain(known));
+    let checked = names
+        .iter()
+        .filter_map(|name| match try_template(&templates, folder, name) {
+            Ok(()) => None,
+            Err(error) => Some(TemplateProblem::of(name, format!("{error:#}"))),
+        });
+    checked.collect()
+}
+
+/// Every file of the folder and of the folders in it, as the paths templates go by. Hidden ones (`.git`) are nobody's templates.
+fn names(folder: &Path, inside: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder.join(inside))
+        .into_iter()
+        .flatten()
+        .flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.'))
+        .flat_map(|name| match (inside, folder.join(&name).is_dir()) {
+            ("", true) => self::names(folder, &name),
+            ("", false) => vec![name],
+            _ => vec![format!("{inside}/{name}")],
+        })
+        .collect()
+}
+
+fn try_template(templates: &Templates, folder: &Path, name: &str) -> anyhow::Result<()> {
+    let known = BUILT_IN.map(|(known, _)| known);
+    let file = folder.join(name);
+    ensure!(
+        known.contains(&name),
+        "{} replaces no template: the names are {}",
+        file.display(),
+        known.join(", ")
+    );
+    for sample in samples() {
+        templates.render(name, &sample)?;
+    }
+    Ok(())
+}
+
+/// One session of each mode, and one of which nothing but the start is known.
+fn samples() -> [Context; 4] {
+    let text = str::to_string;
+    let bare = Context {
+        start: text("Senin, 23 November 2026 pukul 17.00 WIB"),
+        date: text("Senin, 23 November 2026"),
+        time: text("17.00"),
+        zone: text("WIB"),
+        remaining: text("1 jam"),
+        locale: "id",
+        ..Context::default()
+    };
+    let known = Context {
+        name: text("Budi"),
+        session: text("Turunan dan Integral"),
+        course: text("Kalkulus"),
+        duration: text("1 jam 30 menit"),
+        app_name: text("Kursus Kita"),
+        app_url: text("https://kursus.example"),
+        ..bare.clone()
+    };
+    let offline = Context {
+        mode: text("offline"),
+        place: text("Ruang 3"),
+        ..known.clone()
+    };
+    let online = Context {
+        mode: text("online"),
+        link: text("https://meet.example/abc"),
+        link_is_url: true,
+        ..known
+    };
+    let hybrid = Context {
+        mode: text("hybrid"),
+        place: offline.place.clone(),
+        ..online.clone()
+    };
+    [online, offline, hybrid, bare]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn folder(files: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        folder
+    }
+
+    /// The only problem of a folder that holds this one file.
+    fn problem(name: &str, text: &str) -> TemplateProblem {
+        let folder = folder(&[(name, text)]);
+        let [problem] = check_templates(folder.path()).try_into().unwrap();
+        let reason = problem
+            .reason
+            .replace(&folder.path().display().to_string(), "FOLDER");
+        TemplateProblem { reason, ..problem }
+    }
+
+    #[test]
+    fn the_built_in_templates_pass_their_own_check() {
+        assert_eq!(check_templates(folder(&BUILT_IN).path()), []);
+    }
+
+    #[test]
+    fn an_empty_folder_and_hidden_files_are_no_problem() {
+        assert_eq!(check_templates(folder(&[]).path()), []);
+        assert_eq!(
+            check_templates(folder(&[(".gitkeep", ""), ("id/.mail.html.swp", "")]).path()),
+            []
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_names_file_and_line_and_stops_its_channel_only() {
+        let problem = problem("id/mail.txt", "Halo {{ name }},\n\n{% if link %}x\n");
+        assert!(
+            problem
+                .reason
+                .starts_with("FOLDER/id/mail.txt:3: syntax error: "),
+            "{}",
+            problem.reason
+        );
+        assert_eq!((problem.mail, problem.whatsapp), (true, false));
+    }
+
+    #[test]
+    fn a_misspelt_variable_names_file_and_line() {
+        let problem = problem("en/whatsapp.txt", "Hello\n{{ sesion }}");
+        assert!(
+            problem
+                .reason
+                .starts_with("FOLDER/en/whatsapp.txt:2: undefined value"),
+            "{}",
+            problem.reason
+        );
+        assert_eq!((problem.mail, problem.whatsapp), (false, true));
+    }
+
+    #[test]
+    fn a_mistake_that_only_one_mode_meets_is_found() {
+        for condition in [
+            "mode == 'online'",
+            "mode == 'offline'",
+            "not link and not place",
+            "not name",
+        ] {
+            let text = format!("Hi{{% if {condition} %}}{{{{ oops }}}}{{% endif %}}");
+            assert!(
+                problem("en/mail.html", &text)
+                    .reason
+                    .contains("undefined value"),
+                "{condition}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_template_that_says_nothing_is_a_problem() {
+        let problem = problem("id/mail.subject.txt", "{# nothing #}\n");
+        assert_eq!(problem.reason, "FOLDER/id/mail.subject.txt renders nothing");
+    }
+
+    #[test]
+    fn a_file_that_replaces_nothing_is_a_problem() {
+        let cases = [
+            ("id/mail.htm", true, false),
+            ("whatsapp.txt", false, true),
+            ("fr/mail.txt", true, false),
+            ("notes.md", true, true),
+        ];
+        for (name, mail, whatsapp) in cases {
+            let problem = problem(name, "Hello");
+            assert!(
+                problem
+                    .reason
+                    .starts_with(&format!("FOLDER/{name} replaces no template")),
+                "{}",
+                problem.reason
+            );
+            assert_eq!((problem.mail, problem.whatsapp), (mail, whatsapp), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_language_that_cannot_be_read_is_a_problem_of_each_of_its_templates() {
+        let folder = folder(&[("id", "a file where a folder should be")]);
+        let problems = check_templates(folder.path());
+        assert_eq!(problems.len(), 5, "{problems:?}");
+        assert!(problems.iter().any(|p| p.whatsapp && !p.mail));
+    }
+
+    #[test]
+    fn a_missing_folder_stops_both_channels() {
+        let [problem] = check_templates(Path::new("/no/such/folder"))
+            .try_into()
+            .unwrap();
+        assert!(problem.mail && problem.whatsapp);
+        assert!(
+            problem.reason.contains("/no/such/folder"),
+            "{}",
+            problem.reason
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_utf8_is_a_problem() {
+        let folder = folder(&[("id/mail.txt", "")]);
+        fs::write(folder.path().join("id/mail.txt"), b"caf\xe9").unwrap();
+        let [problem] = check_templates(folder.path()).try_into().unwrap();
+        assert!(
+            problem.reason.contains("id/mail.txt: "),
+            "{}",
+            problem.reason
+        );
+        assert!(
+            problem.reason.contains("could not read"),
+            "{}",
+            problem.reason
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! The templates: built in, each replaceable by the file of the same name in the folder `REMINDER_TEMPLATES`.
+//!
+//! The syntax is Jinja's. A line that holds nothing but a `{% %}` tag leaves nothing behind. Values are escaped in
+//! `*.html` and stand as they are in `*.txt`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, ensure};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, Error, UndefinedBehavior};
+
+use super::context::Context;
+
+/// Name, which is also the path inside the folder, and text of every built-in template.
+pub const BUILT_IN: [(&str, &str); 8] = [
+    ("en/mail.html", include_str!("templates/en/mail.html")),
+    (
+        "en/mail.subject.txt",
+        include_str!("templates/en/mail.subject.txt"),
+    ),
+    ("en/mail.txt", include_str!("templates/en/mail.txt")),
+    ("en/whatsapp.txt", include_str!("templates/en/whatsapp.txt")),
+    ("id/mail.html", include_str!("templates/id/mail.html")),
+    (
+        "id/mail.subject.txt",
+        include_str!("templates/id/mail.subject.txt"),
+    ),
+    ("id/mail.txt", include_str!("templates/id/mail.txt")),
+    ("id/whatsapp.txt", include_str!("templates/id/whatsapp.txt")),
+];
+
+/// The templates in use. Each is read and compiled when it is first rendered, so a broken one stops nothing but itself.
+pub struct Templates {
+    environment: Environment<'static>,
+    folder: Option<PathBuf>,
+}
+
+impl Templates {
+    /// Fails when `folder` is no folder that can be read.
+    pub fn new(folder: Option<&Path>) -> anyhow::Result<Self> {
+        if let Some(folder) = folder {
+            let problem = || {
+                format!(
+                    "could not read the folder of templates {}",
+                    folder.display()
+                )
+            };
+            fs::read_dir(folder).with_context(problem)?;
+        }
+        let folder = folder.map(Path::to_path_buf);
+        Ok(Self {
+            environment: environment(folder.clone())?,
+            folder,
+        })
+    }
+
+    /// Fails, naming file and line, when the template is broken or says nothing.
+    pub fn render(&self, name: &str, context: &Context) -> anyhow::Result<String> {
+        let rendered = self
+            .environment
+            .get_template(name)
+            .and_then(|t| t.render(Serde(context)));
+        let text = rendered.map_err(|error| self.locate(name, &error))?;
+        ensure!(
+            !text.trim().is_empty(),
+            "{} renders nothing",
+            self.place(name)
+        );
+        Ok(text)
+    }
+
+    fn locate(&self, name: &str, error: &Error) -> anyhow::Error {
+        let place = self.place(error.name().unwrap_or(name));
+        let line = error
+            .line()
+            .map(|line| format!(":{line}"))
+            .unwrap_or_default();
+        let detail = error
+            .detail()
+            .map(|detail| format!(": {detail}"))
+            .unwrap_or_default();
+        anyhow!("{place}{line}: {}{detail}", error.kind())
+    }
+
+    /// The file a template comes from.
+    fn place(&self, name: &str) -> String {
+        let file = self.folder.as_ref().map(|folder| folder.join(name));
+        match file.filter(|file| file.exists()) {
+            Some(file) => file.display().to_string(),
+            None => format!("built-in template {name}"),
+        }
+    }
+}
+
+/// A misspelt variable is an error in it, not an empty text.
+fn environment(folder: Option<PathBuf>) -> anyhow::Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
+    environment.set_loader(
+        move |name| match BUILT_IN.iter().find(|(known, _)| *known == name) {
+            Some((_, text)) => replacement(folder.as_deref(), name)
+                .map(|file| Some(file.unwrap_or(text.to_string()))),
+            None => Ok(None),
+        },
+    );
+    Ok(environment)
+}
+
+/// The text of the file that replaces a template, if there is one.
+fn replacement(folder: Option<&Path>, name: &str) -> Result<Option<String>, Error> {
+    let Some(folder) = folder else {
+        return Ok(None);
+    };
+    let file = folder.join(name);
+    match fs::read_to_string(&file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            format!("could not read {}: {error}", file.display()),
+        )),
+    }
+}

@@ -1,0 +1,430 @@
+//! One channel's work: claim a few rows, let the lines deliver them, record what became of them and claim the next, in
+//! one transaction; never one open while a message is on its way.
+//!
+//! One thread coordinates and is the only one to touch the database; each line has a thread. Never more than two rows per
+//! line are claimed, one on its way and one ready, so that a crash leaves at most that many in doubt.
+
+use std::{
+    collections::BTreeSet,
+    mem,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, Sender},
+    },
+    thread::{self, Scope as Threads},
+    time::Duration,
+};
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use log::{debug, info, warn};
+
+use super::{
+    Pass,
+    line::{Job, Transport},
+    summary::Tally,
+    take,
+};
+use crate::{
+    db::{self, Db},
+    exit::Exit,
+    ledger::{Channel, claim, close},
+    message::Renderer,
+    outcome::{Fault, Outcome},
+    platform::profile,
+    text,
+};
+
+/// A delivery is only begun with this much of its lease left: it takes 45 seconds at most, and then must be recorded.
+const LEASE_NEEDED: chrono::Duration = chrono::Duration::seconds(75);
+
+/// A pass takes no new work after this.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// How often a record is tried when the database refuses, a second apart, on top of the wait for its lock.
+const RECORD_TRIES: u32 = 5;
+
+/// What the lines tell the coordinator.
+enum Event {
+    Opened,
+    Refused(Fault),
+    Done(Box<Job>, Outcome),
+    /// Not begun: too little of its lease is left, or the channel has stopped.
+    Untouched(Box<Job>),
+}
+
+/// What a channel did, and the session starts somebody was told of.
+#[derive(Default)]
+pub struct Report {
+    pub tally: Tally,
+    pub told: BTreeSet<(i64, NaiveDateTime)>,
+}
+
+/// Delivers what is due on `channel` until nothing is left, the channel breaks down or the pass's time is over.
+pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) -> Report {
+    let stop = AtomicBool::new(false);
+    let (to_lines, jobs) = mpsc::channel();
+    let (to_coordinator, events) = mpsc::channel();
+    let jobs = Mutex::new(jobs);
+    let lines = Lines {
+        pass,
+        transport,
+        renderer,
+        jobs: &jobs,
+        events: to_coordinator,
+        stop: &stop,
+    };
+    thread::scope(|threads| {
+        let coordinator = Coordinator {
+            db: &mut db,
+            pass,
+            channel: transport.channel(),
+            transport,
+            stop: &stop,
+            open: 0,
+            opening: 0,
+            outstanding: 0,
+            finished: Vec::new(),
+            fault: None,
+            database: None,
+            report: Report::default(),
+        };
+        coordinator.work(threads, &lines, to_lines, &events)
+    })
+}
+
+/// What every line's thread needs.
+struct Lines<'a> {
+    pass: &'a Pass<'a>,
+    transport: &'a Transport<'a>,
+    renderer: &'a Renderer,
+    jobs: &'a Mutex<Receiver<Box<Job>>>,
+    events: Sender<Event>,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> Lines<'a> {
+    fn open<'scope>(&self, threads: &'scope Threads<'scope, '_>)
+    where
+        'a: 'scope,
+    {
+        let line = Lines {
+            events: self.events.clone(),
+            ..*self
+        };
+        threads.spawn(move || line.work());
+    }
+
+    /// One line's life: open, deliver what comes, close. A coordinator that is gone wants no more events.
+    fn work(&self) {
+        let mut line = match self.transport.open() {
+            Ok(line) => line,
+            Err(fault) => return drop(self.events.send(Event::Refused(fault))),
+        };
+        let mut wanted = self.events.send(Event::Opened).is_ok();
+        while wanted && let Some(job) = self.next() {
+            let now = self.pass.clock.now();
+            let begin = !self.stop.load(Ordering::Relaxed)
+                && job.claim.lease_until - now >= LEASE_NEEDED
+                && now < job.start;
+            let event = if begin {
+                let outcome = line.deliver(&job, self.renderer, self.pass.config, now);
+                Event::Done(job, outcome)
+            } else {
+                Event::Untouched(job)
+            };
+            wanted = self.events.send(event).is_ok();
+        }
+        line.close();
+    }
+
+    fn next(&self) -> Option<Box<Job>> {
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv()
+            .ok()
+    }
+}
+
+/// A job that came back; no outcome = untouched.
+type Finished = (Box<Job>, Option<Outcome>);
+
+struct Coordinator<'a> {
+    db: &'a mut Db,
+    pass: &'a Pass<'a>,
+    channel: Channel,
+    transport: &'a Transport<'a>,
+    stop: &'a AtomicBool,
+    /// Lines that are open, and lines that are being opened.
+    open: usize,
+    opening: usize,
+    /// Jobs that a line has.
+    outstanding: usize,
+    /// Jobs that came back and are not yet recorded.
+    finished: Vec<Finished>,
+    /// Why the channel takes no more work.
+    fault: Option<Fault>,
+    database: Option<diesel::result::Error>,
+    report: Report,
+}
+
+impl<'a> Coordinator<'a> {
+    fn work<'scope>(
+        mut self,
+        threads: &'scope Threads<'scope, '_>,
+        lines: &Lines<'scope>,
+        jobs: Sender<Box<Job>>,
+        events: &Receiver<Event>,
+    ) -> Report {
+        // One line first: when the server refuses the login, it is asked once and not by every line.
+        self.open_lines(1, threads, lines);
+        let mut first = true;
+        loop {
+            if self.opening + self.outstanding > 0 {
+                self.wait(events);
+            }
+            if first && self.open == 1 {
+                let more = self.more_lines();
+                self.open_lines(more, threads, lines);
+                first = false;
+            }
+            let claimed = self.exchange();
+            self.outstanding += claimed.len();
+            let idle =
+                claimed.is_empty() && self.outstanding == 0 && (self.open > 0 || self.opening == 0);
+            for job in claimed {
+                // Cannot fail: the lines' end of it lives as long as this thread.
+                let _ = jobs.send(job);
+            }
+            if idle {
+                return self.finish();
+            }
+        }
+    }
+
+    fn open_lines<'scope>(
+        &mut self,
+        count: usize,
+        threads: &'scope Threads<'scope, '_>,
+        lines: &Lines<'scope>,
+    ) {
+        self.opening += count;
+        (0..count).for_each(|_| lines.open(threads));
+    }
+
+    /// As many lines as there is work for, beside the first.
+    fn more_lines(&mut self) -> usize {
+        self.transport.lines().min(self.waiting()).saturating_sub(1)
+    }
+
+    fn waiting(&mut self) -> usize {
+        let waiting = claim::count(
+            self.db,
+            self.channel,
+            &self.pass.scope,
+            self.pass.clock.now(),
+        );
+        waiting.map_or(0, |count| usize::try_from(count).unwrap_or(0))
+    }
+
+    /// Waits for an event, and takes all that have come meanwhile.
+    fn wait(&mut self, events: &Receiver<Event>) {
+        // Never an error: this thread's lines hold the other end.
+        let first = events.recv().ok();
+        for event in first.into_iter().chain(events.try_iter()) {
+            self.note(event);
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::Opened => {
+                self.opening -= 1;
+                self.open += 1;
+            }
+            Event::Refused(fault) => {
+                self.opening -= 1;
+                // A further line that is refused (a limit on connections) leaves the channel with those it has.
+                if self.open == 0 {
+                    self.stop(fault);
+                } else {
+                    info!(
+                        "{} goes on with {} lines: {fault}",
+                        self.channel.name(),
+                        self.open
+                    );
+                }
+            }
+            Event::Done(job, outcome) => {
+                if let Outcome::Stopped(fault) = &outcome {
+                    self.stop(fault.clone());
+                }
+                self.outstanding -= 1;
+                self.finished.push((job, Some(outcome)));
+            }
+            Event::Untouched(job) => {
+                self.outstanding -= 1;
+                self.finished.push((job, None));
+            }
+        }
+    }
+
+    fn stop(&mut self, fault: Fault) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.fault.get_or_insert(fault);
+    }
+
+    /// How many more rows may be claimed now.
+    fn room(&self) -> usize {
+        let halted = self.fault.is_some() || self.database.is_some();
+        if halted || self.pass.clock.elapsed() >= LONGEST {
+            0
+        } else {
+            (2 * self.open).saturating_sub(self.outstanding)
+        }
+    }
+
+    /// Records what came back and claims the next rows, in one transaction.
+    fn exchange(&mut self) -> Vec<Box<Job>> {
+        let room = self.pass.budget.take(self.room());
+        if room == 0 && self.finished.is_empty() {
+            return Vec::new();
+        }
+        let (pass, channel, finished) = (self.pass, self.channel, &self.finished);
+        let now = pass.clock.now();
+        let done = db::write(self.db, |db| {
+            record(db, finished, now)?;
+            take::jobs(db, pass, channel, room, now)
+        });
+        match done {
+            Ok(taken) => {
+                self.pass.budget.give_back(room - taken.jobs.len());
+                self.report.tally.add(taken.tally);
+                self.count();
+                taken.jobs
+            }
+            Err(error) => {
+                self.pass.budget.give_back(room);
+                warn!(
+                    "{}: could not record and claim: {error}",
+                    self.channel.name()
+                );
+                self.database = Some(error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Counts and says what has been recorded.
+    fn count(&mut self) {
+        for (job, outcome) in mem::take(&mut self.finished) {
+            let Some(outcome) = outcome else { continue };
+            if let (Outcome::Sent { .. }, Some(wall)) = (&outcome, job.wall()) {
+                self.report.told.insert((job.claim.row.session_id, wall));
+            }
+            if let Outcome::OptedOut(_) = outcome {
+                self.clear_opt_in(job.claim.row.user_id);
+            }
+            self.pass.bar.inc(1);
+            tell(self.channel, &job, &outcome);
+            tally(&mut self.report.tally, &outcome);
+        }
+    }
+
+    /// The recipient has told Twilio to stop; the platform is to know.
+    fn clear_opt_in(&mut self, user: i64) {
+        let wall = self.pass.zone.wall(self.pass.clock.now());
+        let cleared = profile::find(self.db, &user.to_string())
+            .and_then(|found| Ok(profile::opt_out(self.db, &found, wall)?));
+        if let Err(error) = cleared {
+            warn!("user {user} has opted out of WhatsApp, but this could not be stored: {error:#}");
+        }
+    }
+
+    fn finish(mut self) -> Report {
+        for _ in 0..RECORD_TRIES {
+            if self.finished.is_empty() {
+                break;
+            }
+            thread::sleep(Duration::from_secs(1));
+            self.exchange();
+        }
+        self.close_channel();
+        self.report
+    }
+
+    /// What the channel leaves behind: rows held back, or not recorded, or not reached in time.
+    fn close_channel(&mut self) {
+        let now = self.pass.clock.now();
+        if let Some(fault) = self.fault.take() {
+            let held = db::write(self.db, |db| close::hold(db, self.channel, &fault, now));
+            debug!("{}: {held:?} rows held back", self.channel.name());
+            warn!("{} has stopped: {fault}", self.channel.name());
+            self.report.tally.stop(Exit::TryLater, fault.to_string());
+        } else if let Some(error) = self.database.take() {
+            let lost = self.finished.len();
+            warn!(
+                "{}: {lost} outcomes could not be recorded: {error}",
+                self.channel.name()
+            );
+            self.report
+                .tally
+                .stop(Exit::TryLater, format!("the database refused: {error}"));
+        } else if self.pass.clock.elapsed() >= LONGEST && self.waiting() > 0 {
+            self.report.tally.stop(
+                Exit::TryLater,
+                "the pass's time is over, the next one goes on",
+            );
+        }
+    }
+}
+
+fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> diesel::QueryResult<()> {
+    for (job, outcome) in finished {
+        let ours = match outcome {
+            Some(outcome) => claim::record(db, &job.claim, outcome, now)?,
+            None => claim::release(db, &job.claim, now)?,
+        };
+        if !ours {
+            warn!(
+                "delivery {}: its lease had ended before its outcome could be recorded",
+                job.claim.row.id
+            );
+        }
+    }
+    Ok(())
+}
+
+fn tally(tally: &mut Tally, outcome: &Outcome) {
+    match outcome {
+        Outcome::Sent { .. } => tally.sent += 1,
+        Outcome::Failed(_) | Outcome::OptedOut(_) => tally.failed += 1,
+        Outcome::Retry { .. } | Outcome::Stopped(_) => tally.retried += 1,
+        // Counted by the pass that finds out.
+        Outcome::InDoubt(_) => {}
+    }
+}
+
+/// Says once what became of a delivery: what needs a person as a warning, the rest for those who ask.
+fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
+    let row = &job.claim.row;
+    let to = match channel {
+        Channel::Mail => text::mask_email(&job.claim.recipient),
+        Channel::Whatsapp => text::mask_phone(&job.claim.recipient),
+    };
+    let what = format!(
+        "{} to {to} (session {}, user {})",
+        channel.name(),
+        row.session_id,
+        row.user_id
+    );
+    match outcome {
+        Outcome::Sent { message_id, .. } => info!("{what}: sent as {message_id}"),
+        Outcome::Failed(fault) | Outcome::OptedOut(fault) => warn!("{what} failed: {fault}"),
+        Outcome::InDoubt(fault) => warn!("{what} is in doubt: {fault}"),
+        Outcome::Retry { fault, .. } | Outcome::Stopped(fault) => {
+            info!("{what} will be tried again: {fault}")
+        }
+    }
+}

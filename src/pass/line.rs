@@ -1,0 +1,192 @@
+//! A line: one kept way to hand over messages of a channel. Every worker has its own.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use crate::{
+    config::{self, Config, Locale, MailTransport, WhatsappTransport},
+    ledger::{Channel, claim::Claim},
+    mail::{self, Identity},
+    message::Renderer,
+    outcome::{Fault, Outcome},
+    phone,
+    platform::Participant,
+    time::DIGITS,
+    whatsapp,
+};
+
+/// A claimed reminder with everything needed to deliver it.
+#[derive(Debug)]
+pub struct Job {
+    pub claim: Claim,
+    pub participant: Participant,
+    pub start: DateTime<Utc>,
+}
+
+impl Job {
+    /// The start as the platform's wall clock has it; `None` where that is written in a way of its own.
+    pub fn wall(&self) -> Option<NaiveDateTime> {
+        NaiveDateTime::parse_from_str(&self.claim.row.scheduled_at, DIGITS).ok()
+    }
+}
+
+/// One channel's means of delivery, shared by its lines.
+pub enum Transport<'a> {
+    Mail(&'a config::Mail),
+    Whatsapp(&'a config::Whatsapp, whatsapp::Client),
+}
+
+impl<'a> Transport<'a> {
+    pub fn channel(&self) -> Channel {
+        match self {
+            Transport::Mail(_) => Channel::Mail,
+            Transport::Whatsapp(..) => Channel::Whatsapp,
+        }
+    }
+
+    /// How many lines the channel may have at once.
+    pub fn lines(&self) -> usize {
+        match self {
+            Transport::Mail(config::Mail {
+                transport: MailTransport::Smtp(smtp),
+                ..
+            }) => smtp.connections,
+            Transport::Whatsapp(
+                config::Whatsapp {
+                    transport: WhatsappTransport::Twilio(twilio),
+                    ..
+                },
+                _,
+            ) => twilio.connections,
+            Transport::Mail(_) | Transport::Whatsapp(..) => 1,
+        }
+    }
+
+    pub fn open(&self) -> Result<Line<'_>, Fault> {
+        match self {
+            Transport::Mail(mail) => Ok(Line::Mail(mail, mail::Connection::open(mail)?)),
+            Transport::Whatsapp(whatsapp, client) => Ok(Line::Whatsapp(whatsapp, client)),
+        }
+    }
+}
+
+/// Where a participant is reached, as the ledger is to have it.
+pub fn recipient(channel: Channel, to: &Participant, config: &Config) -> Result<String, Fault> {
+    match channel {
+        Channel::Mail => {
+            Ok(mail::parse_address(to.email.as_deref().unwrap_or_default())?.to_string())
+        }
+        Channel::Whatsapp => {
+            let number = to.phone.as_deref().unwrap_or_default();
+            phone::normalise(number, &config.app.phone_region)
+                .map_err(|reason| Fault::new("phone", reason))
+        }
+    }
+}
+
+pub enum Line<'a> {
+    Mail(&'a config::Mail, mail::Connection),
+    Whatsapp(&'a config::Whatsapp, &'a whatsapp::Client),
+}
+
+impl Line<'_> {
+    /// Renders and hands over one reminder.
+    pub fn deliver(
+        &mut self,
+        job: &Job,
+        renderer: &Renderer,
+        config: &Config,
+        now: DateTime<Utc>,
+    ) -> Outcome {
+        let outcome = match self {
+            Line::Mail(mail, connection) => post(mail, connection, job, renderer, config),
+            Line::Whatsapp(whatsapp, client) => {
+                message(whatsapp, client, job, renderer, config, now)
+            }
+        };
+        outcome.unwrap_or_else(|outcome| outcome)
+    }
+
+    pub fn close(self) {
+        if let Line::Mail(_, connection) = self {
+            connection.close();
+        }
+    }
+}
+
+fn post(
+    mail: &config::Mail,
+    connection: &mut mail::Connection,
+    job: &Job,
+    renderer: &Renderer,
+    config: &Config,
+) -> Result<Outcome, Outcome> {
+    let (to, row) = (&job.participant, &job.claim.row);
+    let message = renderer
+        .mail(to, job.start, job.claim.rendered_at)
+        .map_err(unrenderable)?;
+    let identity = Identity {
+        session_id: row.session_id,
+        user_id: row.user_id,
+        kind: &row.kind,
+        lead_minutes: row.lead_minutes,
+        scheduled_at: &row.scheduled_at,
+    };
+    let redirect = config.reminder.redirect_mail.as_deref();
+    let envelope = mail::compose(
+        mail,
+        redirect,
+        &message,
+        to.name.as_deref(),
+        Some(&job.claim.recipient),
+        &identity,
+        job.claim.rendered_at,
+    )
+    .map_err(Outcome::Failed)?;
+    Ok(connection.deliver(&envelope))
+}
+
+fn message(
+    whatsapp: &config::Whatsapp,
+    client: &whatsapp::Client,
+    job: &Job,
+    renderer: &Renderer,
+    config: &Config,
+    now: DateTime<Utc>,
+) -> Result<Outcome, Outcome> {
+    let message = renderer
+        .whatsapp(&job.participant, job.start, job.claim.rendered_at)
+        .map_err(unrenderable)?;
+    let to = config
+        .reminder
+        .redirect_whatsapp
+        .as_ref()
+        .unwrap_or(&job.claim.recipient);
+    let template = template(whatsapp, message.locale);
+    let request = whatsapp::Request {
+        to: to.clone(),
+        body: message.body,
+        content: template.map(|sid| (sid, message.variables)),
+        validity_seconds: validity(job.start, now),
+    };
+    Ok(client.deliver(&request))
+}
+
+/// The approved template of a language, else the one for all.
+fn template(whatsapp: &config::Whatsapp, locale: Locale) -> Option<String> {
+    let own = match locale {
+        Locale::Id => &whatsapp.content_sid_id,
+        Locale::En => &whatsapp.content_sid_en,
+    };
+    own.clone().or_else(|| whatsapp.content_sid.clone())
+}
+
+/// How long Twilio may keep the message queued, so that it never arrives after the start (Twilio takes 1 to 36,000 s).
+fn validity(start: DateTime<Utc>, now: DateTime<Utc>) -> u32 {
+    let seconds = (start - now).num_seconds() - 60;
+    u32::try_from(seconds.clamp(60, 36_000)).unwrap_or(60)
+}
+
+/// A template that cannot be rendered cannot be for anybody.
+fn unrenderable(error: anyhow::Error) -> Outcome {
+    Outcome::Stopped(Fault::new("template", format!("{error:#}")))
+}

@@ -1,0 +1,151 @@
+//! Taking the next rows: each is held against what the platform says now, and becomes a job or comes to its end.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use log::{info, warn};
+
+use super::{
+    Pass,
+    line::{self, Job},
+    summary::Tally,
+};
+use crate::{
+    db::Db,
+    ledger::{
+        Channel,
+        claim::{self, Row},
+        close::LAST_MOMENT,
+        status,
+    },
+    outcome::Fault,
+    platform::{self, Participant},
+};
+
+/// What came of looking at the next rows.
+#[derive(Default)]
+pub struct Taken {
+    pub jobs: Vec<Box<Job>>,
+    /// Rows that came to their end without a delivery.
+    pub tally: Tally,
+}
+
+/// Why a row is not delivered: the status it ends in, and the reason.
+type Ending = (&'static str, Fault);
+
+/// Claims up to `room` rows, nearest start first. To be called in a transaction.
+pub fn jobs(
+    db: &mut Db,
+    pass: &Pass,
+    channel: Channel,
+    room: usize,
+    now: DateTime<Utc>,
+) -> QueryResult<Taken> {
+    let mut taken = Taken::default();
+    while taken.jobs.len() < room {
+        let rows = claim::next(db, channel, &pass.scope, room - taken.jobs.len(), now)?;
+        if rows.is_empty() {
+            break;
+        }
+        let participants = participants(db, &rows)?;
+        for row in rows {
+            let found = participants.get(&(row.session_id, row.user_id));
+            match ready(&row, found, channel, pass, now) {
+                Ok((participant, start, recipient)) => {
+                    let claim = claim::claim(db, row, &pass.claimant, recipient, now)?;
+                    taken.jobs.push(Box::new(Job {
+                        claim,
+                        participant,
+                        start,
+                    }));
+                }
+                Err(ending) => end(db, &row, channel, ending, now, &mut taken.tally)?,
+            }
+        }
+    }
+    Ok(taken)
+}
+
+fn participants(db: &mut Db, rows: &[Row]) -> QueryResult<HashMap<(i64, i64), Participant>> {
+    let sessions = rows.iter().map(|row| row.session_id).collect();
+    let users = rows.iter().map(|row| row.user_id).collect();
+    let found = platform::participants_of(db, sessions, users)?;
+    Ok(found
+        .into_iter()
+        .map(|participant| ((participant.session_id, participant.user_id), participant))
+        .collect())
+}
+
+/// Whether a row may still be delivered, and where to.
+fn ready(
+    row: &Row,
+    found: Option<&Participant>,
+    channel: Channel,
+    pass: &Pass,
+    now: DateTime<Utc>,
+) -> Result<(Participant, DateTime<Utc>, String), Ending> {
+    let cancelled = |code: &str, reason: String| (status::CANCELLED, Fault::new(code, reason));
+    let Some(participant) = found else {
+        return Err(cancelled(
+            "left",
+            "no longer a participant, or the session was cancelled".into(),
+        ));
+    };
+    if participant.scheduled_at != row.scheduled_at {
+        return Err(cancelled(
+            "moved",
+            format!("the session was moved to {}", participant.scheduled_at),
+        ));
+    }
+    if channel == Channel::Whatsapp && !participant.opted_in() {
+        return Err(cancelled(
+            "opted_out",
+            "no longer wants WhatsApp messages".into(),
+        ));
+    }
+    let Some(start) = pass.zone.parse(&row.scheduled_at) else {
+        return Err((
+            status::FAILED,
+            Fault::new("scheduled_at", format!("{:?} is no time", row.scheduled_at)),
+        ));
+    };
+    if start - now < LAST_MOMENT {
+        return Err((status::MISSED, Fault::new("too_late", "the session begins")));
+    }
+    let recipient = line::recipient(channel, participant, pass.config)
+        .map_err(|fault| (status::FAILED, fault))?;
+    Ok((participant.clone(), start, recipient))
+}
+
+fn end(
+    db: &mut Db,
+    row: &Row,
+    channel: Channel,
+    (ending, fault): Ending,
+    now: DateTime<Utc>,
+    tally: &mut Tally,
+) -> QueryResult<()> {
+    claim::end(db, row, ending, &fault, now)?;
+    let what = format!(
+        "{} for session {}, user {}",
+        channel.name(),
+        row.session_id,
+        row.user_id
+    );
+    match ending {
+        status::CANCELLED => {
+            tally.cancelled += 1;
+            info!("{what} is cancelled: {fault}");
+        }
+        status::MISSED => {
+            tally.missed += 1;
+            warn!("{what} was missed: {fault}");
+        }
+        _ => {
+            tally.failed += 1;
+            warn!("{what} failed: {fault}");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! The seam to the platform: everything a reminder needs to know comes through the one view `session_participants`.
+
+pub mod profile;
+pub mod view;
+
+use chrono::NaiveDateTime;
+use diesel::{
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
+    Queryable, RunQueryDsl,
+    dsl::sql,
+    sql_types::{Bool, Text},
+};
+
+use crate::{
+    db::{Backend, Db, schema::session_participants as participants},
+    time::WallRange,
+};
+
+/// One participant of one session as the view gives it: every text is whatever somebody typed.
+#[derive(Debug, Clone, Queryable)]
+pub struct Participant {
+    pub session_id: i64,
+    pub session_title: Option<String>,
+    pub course_title: Option<String>,
+    /// The platform's digits, as they stand there.
+    pub scheduled_at: String,
+    pub duration_minutes: Option<i32>,
+    /// `online`, `offline` or `hybrid`.
+    pub mode: Option<String>,
+    pub meeting_url: Option<String>,
+    pub location: Option<String>,
+    pub user_id: i64,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub whatsapp_opt_in: Option<bool>,
+    pub timezone: Option<String>,
+    pub locale: Option<String>,
+}
+
+impl Participant {
+    pub fn opted_in(&self) -> bool {
+        self.whatsapp_opt_in.unwrap_or(false)
+    }
+}
+
+/// A condition on the view.
+type Condition = Box<dyn BoxableExpression<participants::table, Backend, SqlType = Bool>>;
+
+/// Sessions that start in one of the ranges.
+pub fn starts_in(walls: &[WallRange]) -> Condition {
+    let none: Condition = Box::new(false.into_sql::<Bool>());
+    walls.iter().fold(none, |any, (from, to)| {
+        Box::new(any.or(participants::scheduled_at.between(*from, *to)))
+    })
+}
+
+/// That session only, or all of them.
+pub fn of_session(session: Option<i64>) -> Condition {
+    match session {
+        Some(id) => Box::new(participants::session_id.eq(id)),
+        None => Box::new(true.into_sql::<Bool>()),
+    }
+}
+
+/// The columns of [`Participant`], in its order. The start is read as text, since a row with an impossible date must
+/// not hide the others (`CHAR(19)`: the only cast that means the same on every database).
+macro_rules! participant {
+    () => {
+        (
+            participants::session_id,
+            participants::session_title,
+            participants::course_title,
+            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
+            participants::duration_minutes,
+            participants::mode,
+            participants::meeting_url,
+            participants::location,
+            participants::user_id,
+            participants::name,
+            participants::email,
+            participants::phone,
+            participants::whatsapp_opt_in,
+            participants::timezone,
+            participants::locale,
+        )
+    };
+}
+
+/// The participants of the sessions that start in the ranges, nearest start first.
+pub fn participants_in(
+    db: &mut Db,
+    walls: &[WallRange],
+    session: Option<i64>,
+) -> QueryResult<Vec<Participant>> {
+    participants::table
+        .filter(starts_in(walls))
+        .filter(of_session(session))
+        .order((
+            participants::scheduled_at,
+            participants::session_id,
+            participants::user_id,
+        ))
+        .select(participant!())
+        .load(db)
+}
+
+/// What the platform says now of these sessions × these users: a superset of the pairs asked for.
+pub fn participants_of(
+    db: &mut Db,
+    sessions: Vec<i64>,
+    users: Vec<i64>,
+) -> QueryResult<Vec<Participant>> {
+    participants::table
+        .filter(participants::session_id.eq_any(sessions))
+        .filter(participants::user_id.eq_any(users))
+        .select(participant!())
+        .load(db)
+}
+
+/// The next session that somebody takes part in: its title and start.
+pub fn next_session(
+    db: &mut Db,
+    after: NaiveDateTime,
+) -> QueryResult<Option<(Option<String>, String)>> {
+    let rows = participants::table
+        .filter(participants::scheduled_at.gt(after))
+        .order(participants::scheduled_at)
+        .limit(1)
+        .select((
+            participants::session_title,
+            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
+        ))
+        .load(db)?;
+    Ok(rows.into_iter().next())
+}
