@@ -29,7 +29,7 @@ mod php;
 mod problem;
 mod reader;
 mod reminder;
-mod secret;
+pub mod secret;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::*;
-use crate::config::{Secret, Twilio, Whatsapp, WhatsappTransport};
+use crate::config::{Twilio, Whatsapp, WhatsappTransport, secret::Secret};
 
 /// One request as the server saw it: its head and its form.
 type Seen = Arc<Mutex<Vec<(String, Vec<(String, String)>)>>>;

@@ -10,7 +10,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
-use crate::config::{Secret, Smtp, Tls};
+use crate::config::{Smtp, Tls, secret::Secret};
 use crate::outcome::Outcome;
 
 enum Answer {
