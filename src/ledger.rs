@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
     Queryable, RunQueryDsl, TextExpressionMethods,
-    dsl::{exists, select, sql},
+    dsl::{count_star, exists, select, sql},
     sql_types::{Bool, Text},
 };
 
@@ -100,6 +100,28 @@ pub fn began(db: &mut Db) -> QueryResult<Option<DateTime<Utc>>> {
         .limit(1);
     let first = first.load::<NaiveDateTime>(db)?.pop();
     Ok(first.map(|time| time.and_utc()))
+}
+
+/// How many messages of a channel were sent since then.
+pub fn sent_since(db: &mut Db, channel: Channel, since: DateTime<Utc>) -> QueryResult<i64> {
+    ledger::table
+        .filter(ledger::status.eq(status::SENT))
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::sent_at.ge(since.naive_utc()))
+        .count()
+        .get_result(db)
+}
+
+/// A channel, a status, and how many rows are in it.
+pub type Count = (String, String, i64);
+
+/// How many rows of each channel are in which state.
+pub fn counts(db: &mut Db) -> QueryResult<Vec<Count>> {
+    ledger::table
+        .group_by((ledger::channel, ledger::status))
+        .select((ledger::channel, ledger::status, count_star()))
+        .order((ledger::channel, ledger::status))
+        .load(db)
 }
 
 /// Whether any row is still to be moved on.

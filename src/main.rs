@@ -9,6 +9,7 @@
 //! platform   the seam to the platform: the view session_participants, and the profiles
 //! legacy     the log of the Laravel command that this program replaces
 //! message    what a participant reads;  mail, whatsapp  how it is handed over;  outcome  what became of that
+//! health     the ping to a watcher;  metrics  the Prometheus file
 //! db         which database it is;  time  wall clocks and instants;  phone, text, lock, output, exit  what they say
 //! ```
 //!
@@ -19,11 +20,13 @@ mod commands;
 mod config;
 mod db;
 mod exit;
+mod health;
 mod ledger;
 mod legacy;
 mod lock;
 mod mail;
 mod message;
+mod metrics;
 mod outcome;
 mod output;
 mod pass;

@@ -3,6 +3,8 @@
 mod drain;
 pub mod dry_run;
 pub mod line;
+mod lines;
+pub mod prepare;
 pub mod summary;
 mod take;
 pub mod window;
@@ -20,7 +22,7 @@ use std::{
 use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::QueryResult;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use log::warn;
 
 use self::{
@@ -33,10 +35,7 @@ use crate::{
     config::{self, Config},
     db::{self, Db},
     exit::Exit,
-    ledger::{
-        self, Channel, Scope, close,
-        enqueue::{self, Due},
-    },
+    ledger::{self, Channel, Scope, enqueue},
     legacy,
     message::Renderer,
     time::{Clock, Zone},
@@ -46,8 +45,8 @@ use crate::{
 /// A long pass looks for new work this often.
 const ROUND: Duration = Duration::from_secs(60);
 
-/// A session is no longer looked at when its window passed longer ago than this.
-const FORGOTTEN: chrono::Duration = chrono::Duration::days(7);
+/// Fewer deliveries than this are done before a person could watch them.
+const WORTH_A_BAR: u64 = 100;
 
 /// What a pass is given.
 pub struct Pass<'a> {
@@ -125,58 +124,6 @@ impl Pass<'_> {
             .last()
             .map_or((now, now), |window| window.starts(now))
     }
-
-    /// What one window asks for; sessions that Laravel has reminded of are left out.
-    pub fn due(&self, db: &mut Db, window: &Window, now: DateTime<Utc>) -> QueryResult<Due> {
-        let (from, to) = window.starts(now);
-        let walls = self.zone.walls(from, to);
-        let session = self.scope.session;
-        let skip = if window.lead_minutes() == self.legacy_lead() && !walls.is_empty() {
-            legacy::reminded(db, &walls, session, window, self.zone)?
-        } else {
-            Vec::new()
-        };
-        let (lead_minutes, near_minutes) = (window.lead_minutes(), window.width_minutes());
-        Ok(Due {
-            lead_minutes,
-            near_minutes,
-            walls,
-            session,
-            skip,
-        })
-    }
-
-    /// Sessions whose last window has passed since the ledger began and of which nobody was told, neither by us nor by
-    /// Laravel.
-    fn overlooked(&self, db: &mut Db, now: DateTime<Utc>) -> QueryResult<Vec<Due>> {
-        let Some(began) = ledger::began(db)? else {
-            return Ok(Vec::new());
-        };
-        let Some(window) = self.windows().pop() else {
-            return Ok(Vec::new());
-        };
-        let (from, to) = window.passed(began.max(now - FORGOTTEN), now);
-        let walls = self.zone.walls(from, to);
-        let session = self.scope.session;
-        let sessions = enqueue::sessions_without_rows(db, &walls, session)?;
-        if sessions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let skip = legacy::reminded(db, &walls, session, &window, self.zone)?;
-        let (lead_minutes, near_minutes) = (window.lead_minutes(), window.width_minutes());
-        let passed = |id: i64| Due {
-            lead_minutes,
-            near_minutes,
-            walls: walls.clone(),
-            session: Some(id),
-            skip: Vec::new(),
-        };
-        Ok(sessions
-            .into_iter()
-            .filter(|id| !skip.contains(id))
-            .map(passed)
-            .collect())
-    }
 }
 
 /// Whether there is anything to do. Reads only, and as little as possible: this is all that an idle minute costs.
@@ -186,7 +133,7 @@ pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
     }
     let (now, channels) = (pass.clock.now(), pass.channels());
     for window in pass.windows() {
-        let due = pass.due(db, &window, now)?;
+        let due = prepare::due(db, pass, &window, now)?;
         if let Some(why) = pass.off(Channel::Mail)
             && pass.scope.includes(Channel::Mail)
             && enqueue::any(db, &due, &[Channel::Mail])?
@@ -197,97 +144,20 @@ pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
             return Ok(true);
         }
     }
-    Ok(!pass.overlooked(db, now)?.is_empty())
+    Ok(!prepare::overlooked(db, pass, now)?.is_empty())
 }
 
 /// Does everything that is due.
 pub fn run(db: &mut Db, pass: &Pass) -> Result<Summary> {
+    if pass.config.reminder.corrections {
+        warn!("REMINDER_CORRECTIONS=on: this version does not send corrections yet");
+    }
     let mut channels = Channels::default();
-    prepare(db, pass, &mut channels).context("could not enqueue what is due")?;
+    prepare::run(db, pass, &mut channels).context("could not enqueue what is due")?;
     let told = deliver(db, pass, &mut channels)?;
+    pass.bar.finish_and_clear();
     update_log(db, pass, &told).context("could not update session_reminder_logs")?;
     Ok(Summary::new(channels, pass))
-}
-
-/// Brings the ledger up to now, in one transaction.
-fn prepare(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<()> {
-    let tallies = db::write(db, |db| {
-        let now = pass.clock.now();
-        let mut tallies = Vec::new();
-        for channel in pass.channels() {
-            tallies.push((channel, recover(db, pass, channel, now)?));
-        }
-        for window in pass.windows() {
-            let due = pass.due(db, &window, now)?;
-            for channel in pass.channels() {
-                let enqueued = enqueue::insert(db, &due, channel, now)?;
-                tallies.push((
-                    channel,
-                    Tally {
-                        enqueued,
-                        ..Tally::default()
-                    },
-                ));
-            }
-        }
-        legacy::announce(db, pass.legacy_lead(), pass.zone, now)?;
-        for passed in pass.overlooked(db, now)? {
-            for channel in pass.channels() {
-                let missed = enqueue::insert_missed(db, &passed, channel, now)?;
-                tallies.push((
-                    channel,
-                    Tally {
-                        missed,
-                        ..Tally::default()
-                    },
-                ));
-            }
-        }
-        for channel in pass.channels() {
-            let missed = close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
-            tallies.push((
-                channel,
-                Tally {
-                    missed,
-                    ..Tally::default()
-                },
-            ));
-        }
-        Ok(tallies)
-    })?;
-    for (channel, tally) in tallies {
-        report_losses(channel, &tally);
-        channels.of(channel).add(tally);
-    }
-    Ok(())
-}
-
-fn recover(db: &mut Db, pass: &Pass, channel: Channel, now: DateTime<Utc>) -> QueryResult<Tally> {
-    let in_doubt = pass.config.reminder.in_doubt;
-    let recovered = close::recover(db, channel, &pass.scope, in_doubt, pass.zone, now)?;
-    if recovered.again > 0 {
-        warn!(
-            "{} mails of a pass that died are sent again, under the same Message-ID",
-            recovered.again
-        );
-    }
-    Ok(Tally {
-        unknown: recovered.unknown,
-        ..Tally::default()
-    })
-}
-
-fn report_losses(channel: Channel, tally: &Tally) {
-    if tally.missed > 0 {
-        warn!("{}: {} reminders were missed", channel.name(), tally.missed);
-    }
-    if tally.unknown > 0 {
-        warn!(
-            "{}: {} reminders of a pass that died are in doubt and kept as unknown: look whether they were sent",
-            channel.name(),
-            tally.unknown
-        );
-    }
 }
 
 /// The session starts somebody was told of.
@@ -301,6 +171,7 @@ fn deliver(db: &mut Db, pass: &Pass, channels: &mut Channels) -> Result<Told> {
     let folder = config.reminder.templates.as_deref();
     let renderer = Renderer::new(&config.app, config.reminder.locale, folder, pass.zone.0)?;
     let mut told = Told::new();
+    show_progress(db, pass)?;
     thread::scope(|threads| {
         let (ended, endings) = mpsc::channel();
         let mut idle: Vec<Channel> = transports.iter().map(Transport::channel).collect();
@@ -326,10 +197,23 @@ fn deliver(db: &mut Db, pass: &Pass, channels: &mut Channels) -> Result<Told> {
                     channels.of(channel).add(report.tally);
                     told.extend(report.told);
                 }
-                Err(_) => prepare(db, pass, channels)?,
+                Err(_) => prepare::run(db, pass, channels)?,
             }
         }
     })
+}
+
+/// A bar on the terminal, where there is much to do and somebody watches.
+fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
+    let mut waiting = 0;
+    for channel in pass.channels() {
+        waiting += ledger::claim::count(db, channel, &pass.scope, pass.clock.now())?;
+    }
+    pass.bar.set_length(waiting.unsigned_abs());
+    if pass.show_progress && waiting.unsigned_abs() >= WORTH_A_BAR {
+        pass.bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    Ok(())
 }
 
 /// The means of delivery of every channel that can work; what keeps the others from it is noted.

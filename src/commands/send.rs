@@ -18,9 +18,10 @@ use crate::{
     config::Config,
     db::{self, Db},
     exit::{self, Exit},
+    health,
     ledger::Scope,
     lock::{self, Attempt, Lock},
-    output,
+    metrics, output,
     pass::{
         self, Budget, Pass,
         dry_run::{self, Plan},
@@ -43,6 +44,18 @@ pub fn run(config: &Config, args: &cli::Send) -> Result<Exit> {
         Attempt::Busy(since) => return busy(since),
         Attempt::Impossible(path, error) => without_lock(&path.display().to_string(), &error),
     };
+    let watcher = config.healthcheck_url.as_deref();
+    health::start(watcher);
+    let mut counts = String::new();
+    let done = work(config, args, clock, &mut counts);
+    let exit = done.as_ref().map_or_else(exit::of, |exit| *exit);
+    health::end(watcher, exit, &counts);
+    measure(config, clock, exit);
+    done
+}
+
+/// The pass itself; `counts` gets what it did, naming nobody.
+fn work(config: &Config, args: &cli::Send, clock: Clock, counts: &mut String) -> Result<Exit> {
     let (zone, due) = glance(config, args, clock)?;
     let pass = pass(config, args, clock, zone);
     let summary = if due {
@@ -51,7 +64,21 @@ pub fn run(config: &Config, args: &cli::Send) -> Result<Exit> {
         nothing(&pass)
     };
     report(config, args, &pass, &summary, due)?;
+    *counts = summary.counts();
     Ok(summary.exit().max(complain(config)))
+}
+
+/// The metrics of a pass; that they cannot be written does not undo what the pass did.
+fn measure(config: &Config, clock: Clock, exit: Exit) {
+    let Some(path) = &config.metrics_file else {
+        return;
+    };
+    let seconds = clock.elapsed().as_secs_f64();
+    let written = db::open(&config.database)
+        .and_then(|mut db| metrics::write(path, &mut db, exit, clock.now(), seconds));
+    if let Err(error) = written {
+        warn!("{error:#}");
+    }
 }
 
 /// Says what is wrong with the settings of a channel; the other channel has done its work.

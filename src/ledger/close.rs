@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
-    RunQueryDsl, dsl::not, update,
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension,
+    QueryDsl, QueryResult, RunQueryDsl, TextExpressionMethods, dsl::not, update,
 };
 
 use super::{Channel, Condition, HELD, Scope, delay, of_session, starts_in, status};
@@ -71,21 +71,19 @@ fn of_channel(channel: Channel, scope: &Scope) -> Condition {
     )
 }
 
-/// Holds back every row of a channel that broke down, each by its own growing delay.
-pub fn hold(
-    db: &mut Db,
-    channel: Channel,
-    fault: &Fault,
-    now: DateTime<Utc>,
-) -> QueryResult<usize> {
-    let mut held = 0;
+/// Tries of ten minutes that make an hour: so often a channel that stays down is spoken of.
+const TRIES_AN_HOUR: i32 = 6;
+
+/// Holds back every row of a channel that broke down, each by its own growing delay. True: this is news, since the
+/// channel has only just broken down, or for another reason than before, or it has stayed down for another hour.
+pub fn hold(db: &mut Db, channel: Channel, fault: &Fault, now: DateTime<Utc>) -> QueryResult<bool> {
+    let news = match held_before(db, channel, now)? {
+        Some((code, tries)) => code.as_ref() != Some(&fault.code) || tries % TRIES_AN_HOUR == 0,
+        None => true,
+    };
     for tries in (0..=3).rev() {
-        let waiting = ledger::table
-            .filter(ledger::channel.eq(channel.name()))
-            .filter(ledger::status.eq(status::PENDING))
-            .filter(ledger::next_attempt_at.le(now.naive_utc()))
-            .filter(tried(tries));
-        held += update(waiting)
+        let waiting = waiting(channel, now).and(tried(tries));
+        update(ledger::table.filter(waiting))
             .set((
                 ledger::attempts.eq(ledger::attempts + 1),
                 ledger::next_attempt_at.eq((now + delay(tries + 1)).naive_utc()),
@@ -95,7 +93,31 @@ pub fn hold(
             ))
             .execute(db)?;
     }
-    Ok(held)
+    Ok(news)
+}
+
+/// Why the channel was held back until now, and how often it has been tried.
+fn held_before(
+    db: &mut Db,
+    channel: Channel,
+    now: DateTime<Utc>,
+) -> QueryResult<Option<(Option<String>, i32)>> {
+    ledger::table
+        .filter(waiting(channel, now))
+        .filter(ledger::error.like(format!("{HELD}%")))
+        .order(ledger::attempts.desc())
+        .select((ledger::error_code, ledger::attempts))
+        .first(db)
+        .optional()
+}
+
+/// Rows of a channel that might be tried now.
+fn waiting(channel: Channel, now: DateTime<Utc>) -> Condition {
+    let due = ledger::next_attempt_at
+        .assume_not_null()
+        .le(now.naive_utc());
+    let pending = ledger::status.eq(status::PENDING);
+    Box::new(ledger::channel.eq(channel.name()).and(pending).and(due))
 }
 
 /// Rows with that many tries, the last step standing for all further ones.

@@ -41,8 +41,7 @@ pub fn any(db: &mut Db, due: &Due, channels: &[Channel]) -> QueryResult<bool> {
     if due.walls.is_empty() {
         return Ok(false);
     }
-    let none: Condition = Box::new(false.into_sql::<Bool>());
-    let owed = channels.iter().fold(none, |any, channel| -> Condition {
+    let owed = channels.iter().fold(nobody(), |any, channel| -> Condition {
         Box::new(any.or(reachable(*channel).and(untold(*channel, due))))
     });
     select(exists(
@@ -172,23 +171,33 @@ fn cancelled(db: &mut Db, due: &Due, channel: Channel) -> QueryResult<Vec<(i64, 
         .load(db)
 }
 
-/// Sessions that start in the ranges and for whose start there is no row at all.
+/// Sessions that start in the ranges, that have somebody to tell on these channels, and for whose start there is no row at
+/// all.
 pub fn sessions_without_rows(
     db: &mut Db,
     walls: &[WallRange],
     session: Option<i64>,
+    channels: &[Channel],
 ) -> QueryResult<Vec<i64>> {
     let rows = ledger::table
         .filter(ledger::course_session_id.eq(participants::session_id))
         .filter(ledger::scheduled_at.eq(participants::scheduled_at))
         .filter(ledger::kind.eq(REMINDER));
+    let somebody = channels.iter().fold(nobody(), |any, channel| -> Condition {
+        Box::new(any.or(reachable(*channel)))
+    });
     participants::table
         .filter(platform::starts_in(walls))
         .filter(of_session(session))
         .filter(not(exists(rows)))
+        .filter(somebody)
         .select(participants::session_id)
         .distinct()
         .load(db)
+}
+
+fn nobody() -> Condition {
+    Box::new(false.into_sql::<Bool>())
 }
 
 fn in_window(due: &Due) -> Condition {

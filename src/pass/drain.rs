@@ -8,7 +8,7 @@ use std::{
     collections::BTreeSet,
     mem,
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, Sender},
     },
@@ -17,41 +17,30 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use log::{debug, info, warn};
+use log::{Level, info, log, warn};
 
 use super::{
     Pass,
     line::{Job, Transport},
+    lines::{Event, Lines},
     summary::Tally,
     take,
 };
 use crate::{
     db::{self, Db},
     exit::Exit,
-    ledger::{Channel, claim, close},
+    ledger::{self, Channel, claim, close},
     message::Renderer,
     outcome::{Fault, Outcome},
     platform::profile,
     text,
 };
 
-/// A delivery is only begun with this much of its lease left: it takes 45 seconds at most, and then must be recorded.
-const LEASE_NEEDED: chrono::Duration = chrono::Duration::seconds(75);
-
 /// A pass takes no new work after this.
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// How often a record is tried when the database refuses, a second apart, on top of the wait for its lock.
 const RECORD_TRIES: u32 = 5;
-
-/// What the lines tell the coordinator.
-enum Event {
-    Opened,
-    Refused(Fault),
-    Done(Box<Job>, Outcome),
-    /// Not begun: too little of its lease is left, or the channel has stopped.
-    Untouched(Box<Job>),
-}
 
 /// What a channel did, and the session starts somebody was told of.
 #[derive(Default)]
@@ -87,64 +76,11 @@ pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) 
             finished: Vec::new(),
             fault: None,
             database: None,
+            quota: usize::MAX,
             report: Report::default(),
         };
         coordinator.work(threads, &lines, to_lines, &events)
     })
-}
-
-/// What every line's thread needs.
-struct Lines<'a> {
-    pass: &'a Pass<'a>,
-    transport: &'a Transport<'a>,
-    renderer: &'a Renderer,
-    jobs: &'a Mutex<Receiver<Box<Job>>>,
-    events: Sender<Event>,
-    stop: &'a AtomicBool,
-}
-
-impl<'a> Lines<'a> {
-    fn open<'scope>(&self, threads: &'scope Threads<'scope, '_>)
-    where
-        'a: 'scope,
-    {
-        let line = Lines {
-            events: self.events.clone(),
-            ..*self
-        };
-        threads.spawn(move || line.work());
-    }
-
-    /// One line's life: open, deliver what comes, close. A coordinator that is gone wants no more events.
-    fn work(&self) {
-        let mut line = match self.transport.open() {
-            Ok(line) => line,
-            Err(fault) => return drop(self.events.send(Event::Refused(fault))),
-        };
-        let mut wanted = self.events.send(Event::Opened).is_ok();
-        while wanted && let Some(job) = self.next() {
-            let now = self.pass.clock.now();
-            let begin = !self.stop.load(Ordering::Relaxed)
-                && job.claim.lease_until - now >= LEASE_NEEDED
-                && now < job.start;
-            let event = if begin {
-                let outcome = line.deliver(&job, self.renderer, self.pass.config, now);
-                Event::Done(job, outcome)
-            } else {
-                Event::Untouched(job)
-            };
-            wanted = self.events.send(event).is_ok();
-        }
-        line.close();
-    }
-
-    fn next(&self) -> Option<Box<Job>> {
-        self.jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv()
-            .ok()
-    }
 }
 
 /// A job that came back; no outcome = untouched.
@@ -166,6 +102,8 @@ struct Coordinator<'a> {
     /// Why the channel takes no more work.
     fault: Option<Fault>,
     database: Option<diesel::result::Error>,
+    /// How many mails the day's budget still allows.
+    quota: usize,
     report: Report,
 }
 
@@ -177,6 +115,7 @@ impl<'a> Coordinator<'a> {
         jobs: Sender<Box<Job>>,
         events: &Receiver<Event>,
     ) -> Report {
+        self.quota = self.days_budget();
         // One line first: when the server refuses the login, it is asked once and not by every line.
         self.open_lines(1, threads, lines);
         let mut first = true;
@@ -216,6 +155,17 @@ impl<'a> Coordinator<'a> {
     /// As many lines as there is work for, beside the first.
     fn more_lines(&mut self) -> usize {
         self.transport.lines().min(self.waiting()).saturating_sub(1)
+    }
+
+    /// What `MAIL_MAX_PER_DAY` leaves of the last 24 hours.
+    fn days_budget(&mut self) -> usize {
+        let Some(budget) = self.transport.max_per_day() else {
+            return usize::MAX;
+        };
+        let yesterday = self.pass.clock.now() - chrono::Duration::hours(24);
+        let sent = ledger::sent_since(self.db, self.channel, yesterday);
+        let sent = sent.map_or(0, |count| usize::try_from(count).unwrap_or(0));
+        budget.saturating_sub(sent)
     }
 
     fn waiting(&mut self) -> usize {
@@ -279,10 +229,11 @@ impl<'a> Coordinator<'a> {
     fn room(&self) -> usize {
         let halted = self.fault.is_some() || self.database.is_some();
         if halted || self.pass.clock.elapsed() >= LONGEST {
-            0
-        } else {
-            (2 * self.open).saturating_sub(self.outstanding)
+            return 0;
         }
+        (2 * self.open)
+            .saturating_sub(self.outstanding)
+            .min(self.quota)
     }
 
     /// Records what came back and claims the next rows, in one transaction.
@@ -300,6 +251,7 @@ impl<'a> Coordinator<'a> {
         match done {
             Ok(taken) => {
                 self.pass.budget.give_back(room - taken.jobs.len());
+                self.quota -= taken.jobs.len();
                 self.report.tally.add(taken.tally);
                 self.count();
                 taken.jobs
@@ -319,6 +271,9 @@ impl<'a> Coordinator<'a> {
     /// Counts and says what has been recorded.
     fn count(&mut self) {
         for (job, outcome) in mem::take(&mut self.finished) {
+            if !matches!(outcome, Some(Outcome::Sent { .. } | Outcome::InDoubt(_))) {
+                self.quota = self.quota.saturating_add(1);
+            }
             let Some(outcome) = outcome else { continue };
             if let (Outcome::Sent { .. }, Some(wall)) = (&outcome, job.wall()) {
                 self.report.told.insert((job.claim.row.session_id, wall));
@@ -357,17 +312,27 @@ impl<'a> Coordinator<'a> {
     /// What the channel leaves behind: rows held back, or not recorded, or not reached in time.
     fn close_channel(&mut self) {
         let now = self.pass.clock.now();
+        if self.fault.is_none() && self.quota == 0 && self.waiting() > 0 {
+            let reason = "MAIL_MAX_PER_DAY is reached: the rest waits until mails of yesterday no longer count";
+            self.fault = Some(Fault::new("budget", reason));
+        }
         if let Some(fault) = self.fault.take() {
-            let held = db::write(self.db, |db| close::hold(db, self.channel, &fault, now));
-            debug!("{}: {held:?} rows held back", self.channel.name());
-            warn!("{} has stopped: {fault}", self.channel.name());
+            let news = db::write(self.db, |db| close::hold(db, self.channel, &fault, now));
+            let level = if news.unwrap_or(true) {
+                Level::Warn
+            } else {
+                Level::Info
+            };
+            log!(level, "{} has stopped: {fault}", self.channel.name());
             self.report.tally.stop(Exit::TryLater, fault.to_string());
         } else if let Some(error) = self.database.take() {
-            let lost = self.finished.len();
-            warn!(
-                "{}: {lost} outcomes could not be recorded: {error}",
-                self.channel.name()
-            );
+            if !self.finished.is_empty() {
+                let lost = self.finished.len();
+                warn!(
+                    "{}: what became of {lost} deliveries could not be recorded",
+                    self.channel.name()
+                );
+            }
             self.report
                 .tally
                 .stop(Exit::TryLater, format!("the database refused: {error}"));

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
-use super::{Pass, line, window::Window};
+use super::{Pass, line, prepare, window::Window};
 use crate::{
     db::Db,
     ledger::{self, Channel, claim, status},
@@ -131,7 +131,7 @@ fn due(
     now: DateTime<Utc>,
     plan: &mut Plan,
 ) -> QueryResult<()> {
-    let due = pass.due(db, window, now)?;
+    let due = prepare::due(db, pass, window, now)?;
     let mut participants = platform::participants_in(db, &due.walls, due.session)?;
     // A participant whom an operator's own view lists twice counts once.
     participants.dedup_by_key(|to| (to.session_id, to.user_id));

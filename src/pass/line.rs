@@ -61,6 +61,16 @@ impl<'a> Transport<'a> {
         }
     }
 
+    /// How many messages may be sent in 24 hours, where there is a limit.
+    pub fn max_per_day(&self) -> Option<usize> {
+        match self {
+            Transport::Mail(mail) => mail
+                .max_per_day
+                .and_then(|count| usize::try_from(count).ok()),
+            Transport::Whatsapp(..) => None,
+        }
+    }
+
     pub fn open(&self) -> Result<Line<'_>, Fault> {
         match self {
             Transport::Mail(mail) => Ok(Line::Mail(mail, mail::Connection::open(mail)?)),

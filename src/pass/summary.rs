@@ -139,6 +139,14 @@ impl Summary {
     pub fn exit(&self) -> Exit {
         self.channels.exit()
     }
+
+    /// The counts alone, which name nobody.
+    pub fn counts(&self) -> String {
+        format!(
+            "sent {}, to be tried again {}, failed {}, cancelled {}, missed {}, unknown {}",
+            self.sent, self.retried, self.failed, self.cancelled, self.missed, self.unknown
+        )
+    }
 }
 
 /// Where everything goes instead of to the participants.

@@ -1,0 +1,89 @@
+//! The lines of a channel, a thread each: they open, deliver what the coordinator gives them, and close.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender},
+    },
+    thread::Scope as Threads,
+};
+
+use chrono::Duration;
+
+use super::{
+    Pass,
+    line::{Job, Transport},
+};
+use crate::{
+    message::Renderer,
+    outcome::{Fault, Outcome},
+};
+
+/// A delivery is only begun with this much of its lease left: it takes 45 seconds at most, and then must be recorded.
+const LEASE_NEEDED: Duration = Duration::seconds(75);
+
+/// What the lines tell the coordinator.
+pub enum Event {
+    Opened,
+    Refused(Fault),
+    Done(Box<Job>, Outcome),
+    /// Not begun: too little of its lease is left, or the channel has stopped.
+    Untouched(Box<Job>),
+}
+
+/// What every line's thread needs.
+pub struct Lines<'a> {
+    pub pass: &'a Pass<'a>,
+    pub transport: &'a Transport<'a>,
+    pub renderer: &'a Renderer,
+    pub jobs: &'a Mutex<Receiver<Box<Job>>>,
+    pub events: Sender<Event>,
+    /// Set when the channel takes no more work.
+    pub stop: &'a AtomicBool,
+}
+
+impl<'a> Lines<'a> {
+    /// One line more.
+    pub fn open<'scope>(&self, threads: &'scope Threads<'scope, '_>)
+    where
+        'a: 'scope,
+    {
+        let line = Lines {
+            events: self.events.clone(),
+            ..*self
+        };
+        threads.spawn(move || line.work());
+    }
+
+    /// One line's life: open, deliver what comes, close. A coordinator that is gone wants no more events.
+    fn work(&self) {
+        let mut line = match self.transport.open() {
+            Ok(line) => line,
+            Err(fault) => return drop(self.events.send(Event::Refused(fault))),
+        };
+        let mut wanted = self.events.send(Event::Opened).is_ok();
+        while wanted && let Some(job) = self.next() {
+            let now = self.pass.clock.now();
+            let begin = !self.stop.load(Ordering::Relaxed)
+                && job.claim.lease_until - now >= LEASE_NEEDED
+                && now < job.start;
+            let event = if begin {
+                let outcome = line.deliver(&job, self.renderer, self.pass.config, now);
+                Event::Done(job, outcome)
+            } else {
+                Event::Untouched(job)
+            };
+            wanted = self.events.send(event).is_ok();
+        }
+        line.close();
+    }
+
+    fn next(&self) -> Option<Box<Job>> {
+        self.jobs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv()
+            .ok()
+    }
+}

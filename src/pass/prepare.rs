@@ -1,0 +1,151 @@
+//! Before anything is delivered: what a dead pass left, what is due now, what can no longer be told. One transaction.
+
+use std::mem;
+
+use chrono::{DateTime, Duration, Utc};
+use diesel::QueryResult;
+use log::warn;
+
+use super::{
+    Pass,
+    summary::{Channels, Tally},
+    window::Window,
+};
+use crate::{
+    db::{self, Db},
+    ledger::{
+        self, Channel, close,
+        enqueue::{self, Due},
+    },
+    legacy,
+};
+
+/// A session is no longer looked at when its window passed longer ago than this.
+const FORGOTTEN: Duration = Duration::days(7);
+
+/// Brings the ledger up to now.
+pub fn run(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<()> {
+    let now = pass.clock.now();
+    let mut brought = db::write(db, |db| {
+        let mut brought = Channels::default();
+        recover(db, pass, now, &mut brought)?;
+        enqueue(db, pass, now, &mut brought)?;
+        miss(db, pass, now, &mut brought)?;
+        Ok(brought)
+    })?;
+    for channel in Channel::ALL {
+        let tally = mem::take(brought.of(channel));
+        report_losses(channel, &tally);
+        channels.of(channel).add(tally);
+    }
+    Ok(())
+}
+
+fn recover(
+    db: &mut Db,
+    pass: &Pass,
+    now: DateTime<Utc>,
+    brought: &mut Channels,
+) -> QueryResult<()> {
+    let in_doubt = pass.config.reminder.in_doubt;
+    for channel in pass.channels() {
+        let recovered = close::recover(db, channel, &pass.scope, in_doubt, pass.zone, now)?;
+        brought.of(channel).unknown += recovered.unknown;
+        if recovered.again > 0 {
+            warn!(
+                "{} mails of a pass that died are sent again, under the same Message-ID",
+                recovered.again
+            );
+        }
+    }
+    Ok(())
+}
+
+fn enqueue(
+    db: &mut Db,
+    pass: &Pass,
+    now: DateTime<Utc>,
+    brought: &mut Channels,
+) -> QueryResult<()> {
+    for window in pass.windows() {
+        let due = due(db, pass, &window, now)?;
+        for channel in pass.channels() {
+            brought.of(channel).enqueued += enqueue::insert(db, &due, channel, now)?;
+        }
+    }
+    legacy::announce(db, pass.legacy_lead(), pass.zone, now)?;
+    Ok(())
+}
+
+/// What can no longer be told: sessions nobody was told of in time, and rows whose session begins.
+fn miss(db: &mut Db, pass: &Pass, now: DateTime<Utc>, brought: &mut Channels) -> QueryResult<()> {
+    for passed in overlooked(db, pass, now)? {
+        for channel in pass.channels() {
+            brought.of(channel).missed += enqueue::insert_missed(db, &passed, channel, now)?;
+        }
+    }
+    for channel in pass.channels() {
+        brought.of(channel).missed +=
+            close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
+    }
+    Ok(())
+}
+
+fn report_losses(channel: Channel, tally: &Tally) {
+    let name = channel.name();
+    if tally.missed > 0 {
+        warn!("{name}: {} reminders were missed", tally.missed);
+    }
+    if tally.unknown > 0 {
+        warn!(
+            "{name}: {} reminders of a pass that died are in doubt and kept as unknown: look whether they were sent",
+            tally.unknown
+        );
+    }
+}
+
+/// What one window asks for; sessions that Laravel has reminded of are left out.
+pub fn due(db: &mut Db, pass: &Pass, window: &Window, now: DateTime<Utc>) -> QueryResult<Due> {
+    let (from, to) = window.starts(now);
+    let walls = pass.zone.walls(from, to);
+    let session = pass.scope.session;
+    let skip = if window.lead_minutes() == pass.legacy_lead() && !walls.is_empty() {
+        legacy::reminded(db, &walls, session, window, pass.zone)?
+    } else {
+        Vec::new()
+    };
+    let (lead_minutes, near_minutes) = (window.lead_minutes(), window.width_minutes());
+    Ok(Due {
+        lead_minutes,
+        near_minutes,
+        walls,
+        session,
+        skip,
+    })
+}
+
+/// Sessions whose last window has passed since the ledger began and of which nobody was told, neither by us nor by
+/// Laravel; one entry each.
+pub fn overlooked(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<Vec<Due>> {
+    let (Some(began), Some(window)) = (ledger::began(db)?, pass.windows().pop()) else {
+        return Ok(Vec::new());
+    };
+    let (from, to) = window.passed(began.max(now - FORGOTTEN), now);
+    let walls = pass.zone.walls(from, to);
+    let mut sessions =
+        enqueue::sessions_without_rows(db, &walls, pass.scope.session, &pass.channels())?;
+    if sessions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let by_laravel = legacy::reminded(db, &walls, pass.scope.session, &window, pass.zone)?;
+    sessions.retain(|id| !by_laravel.contains(id));
+    let (lead_minutes, near_minutes) = (window.lead_minutes(), window.width_minutes());
+    let passed = |id: i64| Due {
+        lead_minutes,
+        near_minutes,
+        walls: walls.clone(),
+        session: Some(id),
+        skip: Vec::new(),
+    };
+    Ok(sessions.into_iter().map(passed).collect())
+}
