@@ -92,7 +92,7 @@ impl Budget {
 impl Pass<'_> {
     /// The channels that get rows: those that are configured, also when their settings are broken, since somebody will
     /// mend them.
-    fn channels(&self) -> Vec<Channel> {
+    pub fn channels(&self) -> Vec<Channel> {
         let on = |channel: &Channel| self.scope.includes(*channel) && self.off(*channel).is_none();
         Channel::ALL.into_iter().filter(on).collect()
     }

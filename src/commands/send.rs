@@ -19,7 +19,7 @@ use crate::{
     db::{self, Db},
     exit::{self, Exit},
     health,
-    ledger::Scope,
+    ledger::{Channel, Scope},
     lock::{self, Attempt, Lock},
     metrics, output,
     pass::{
@@ -271,6 +271,11 @@ fn describe(plan: &Plan, pass: &Pass) -> Result<String> {
         "sessions that start from {from} to {to} ({})\n",
         pass.zone.0
     );
+    for channel in Channel::ALL {
+        if let Some(why) = pass.off(channel) {
+            writeln!(text, "{} is off ({why})", channel.name())?;
+        }
+    }
     writeln!(text, "would send {}:", plan.reminders.len())?;
     for one in &plan.reminders {
         writeln!(

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Pass, line, prepare, window::Window};
 use crate::{
     db::Db,
-    ledger::{self, Channel, claim, status},
+    ledger::{self, Channel, Standing, claim, enqueue::Due, status},
     platform::{self, Participant},
 };
 
@@ -61,31 +61,31 @@ impl Plan {
             }),
         }
     }
+
+    /// `--limit`: the first ones only.
+    fn cut(&mut self, limit: usize) {
+        let beyond = self.reminders.drain(limit.min(self.reminders.len())..);
+        self.skipped.extend(beyond.map(|one| Skipped {
+            session_id: one.session_id,
+            user_id: one.user_id,
+            channel: one.channel,
+            scheduled_at: one.scheduled_at,
+            reason: format!("beyond --limit {limit}"),
+        }));
+    }
 }
 
 /// Looks at everybody in the windows, and at what waits to be tried again. Reads only.
 pub fn plan(db: &mut Db, pass: &Pass, limit: Option<usize>) -> QueryResult<Plan> {
     let now = pass.clock.now();
     let mut plan = Plan::default();
-    for channel in Channel::ALL
-        .into_iter()
-        .filter(|channel| pass.scope.includes(*channel))
-    {
+    for channel in pass.channels() {
         waiting(db, pass, channel, now, &mut plan)?;
-        for window in pass.windows() {
-            due(db, pass, channel, &window, now, &mut plan)?;
-        }
     }
-    let limit = limit.unwrap_or(usize::MAX);
-    for beyond in plan.reminders.drain(limit.min(plan.reminders.len())..) {
-        plan.skipped.push(Skipped {
-            session_id: beyond.session_id,
-            user_id: beyond.user_id,
-            channel: beyond.channel,
-            scheduled_at: beyond.scheduled_at,
-            reason: format!("beyond --limit {limit}"),
-        });
+    for window in pass.windows() {
+        due(db, pass, &window, now, &mut plan)?;
     }
+    plan.cut(limit.unwrap_or(usize::MAX));
     Ok(plan)
 }
 
@@ -97,9 +97,6 @@ fn waiting(
     now: DateTime<Utc>,
     plan: &mut Plan,
 ) -> QueryResult<()> {
-    if pass.off(channel).is_some() {
-        return Ok(());
-    }
     let rows = claim::next(db, channel, &pass.scope, usize::MAX, now)?;
     let sessions: HashSet<i64> = rows.iter().map(|row| row.session_id).collect();
     let users: HashSet<i64> = rows.iter().map(|row| row.user_id).collect();
@@ -126,7 +123,6 @@ fn waiting(
 fn due(
     db: &mut Db,
     pass: &Pass,
-    channel: Channel,
     window: &Window,
     now: DateTime<Utc>,
     plan: &mut Plan,
@@ -135,41 +131,53 @@ fn due(
     let mut participants = platform::participants_in(db, &due.walls, due.session)?;
     // A participant whom an operator's own view lists twice counts once.
     participants.dedup_by_key(|to| (to.session_id, to.user_id));
-    let sessions = participants
-        .iter()
-        .map(|to| to.session_id)
-        .collect::<HashSet<_>>();
-    let rows = ledger::standing(db, channel, sessions.into_iter().collect())?;
-    for to in &participants {
-        let near = |lead: i32| (lead - due.lead_minutes).abs() <= due.near_minutes;
-        let standing = rows.iter().find(|row| {
-            (row.session_id, row.user_id) == (to.session_id, to.user_id)
-                && row.scheduled_at == to.scheduled_at
-                && near(row.lead_minutes)
-        });
-        if standing.is_some_and(|row| row.status == status::PENDING && row.is_due(now)) {
-            continue;
+    let sessions: HashSet<i64> = participants.iter().map(|to| to.session_id).collect();
+    for channel in pass.channels() {
+        let rows = Rows::read(db, channel, sessions.iter().copied().collect())?;
+        for to in &participants {
+            let decision = match rows.standing(to, &due) {
+                Some(row) if row.status == status::PENDING && row.is_due(now) => continue,
+                standing => decide(channel, to, standing, &due, pass),
+            };
+            plan.add(to, channel, decision);
         }
-        let laravel = due.skip.contains(&to.session_id);
-        plan.add(to, channel, decide(channel, to, standing, laravel, pass));
     }
     Ok(())
+}
+
+/// The rows that stand for the reminders of some sessions on one channel.
+struct Rows(HashMap<(i64, i64), Vec<Standing>>);
+
+impl Rows {
+    fn read(db: &mut Db, channel: Channel, sessions: Vec<i64>) -> QueryResult<Self> {
+        let mut rows: HashMap<_, Vec<Standing>> = HashMap::new();
+        for row in ledger::standing(db, channel, sessions)? {
+            let participant = (row.session_id, row.user_id);
+            rows.entry(participant).or_default().push(row);
+        }
+        Ok(Self(rows))
+    }
+
+    /// The row that keeps this reminder from being made again.
+    fn standing(&self, to: &Participant, due: &Due) -> Option<&Standing> {
+        let near = |lead: i32| (lead - due.lead_minutes).abs() <= due.near_minutes;
+        let rows = self.0.get(&(to.session_id, to.user_id))?;
+        rows.iter()
+            .find(|row| row.scheduled_at == to.scheduled_at && near(row.lead_minutes))
+    }
 }
 
 fn decide(
     channel: Channel,
     to: &Participant,
-    standing: Option<&ledger::Standing>,
-    laravel: bool,
+    standing: Option<&Standing>,
+    due: &Due,
     pass: &Pass,
 ) -> Result<String, String> {
-    if let Some(why) = pass.off(channel) {
-        return Err(format!("{} is off ({why})", channel.name()));
-    }
     if channel == Channel::Whatsapp && !to.opted_in() {
         return Err("has not opted in".into());
     }
-    if laravel {
+    if due.skip.contains(&to.session_id) {
         return Err("Laravel has reminded of this session".into());
     }
     match standing {
