@@ -112,7 +112,7 @@ impl<'a> Coordinator<'a> {
         mut self,
         threads: &'scope Threads<'scope, '_>,
         lines: &Lines<'scope>,
-        jobs: Sender<Box<Job>>,
+        jobs: Sender<Job>,
         events: &Receiver<Event>,
     ) -> Report {
         self.quota = self.days_budget();
@@ -237,7 +237,7 @@ impl<'a> Coordinator<'a> {
     }
 
     /// Records what came back and claims the next rows, in one transaction.
-    fn exchange(&mut self) -> Vec<Box<Job>> {
+    fn exchange(&mut self) -> Vec<Job> {
         let room = self.pass.budget.take(self.room());
         if room == 0 && self.finished.is_empty() {
             return Vec::new();

@@ -37,7 +37,7 @@ pub struct Lines<'a> {
     pub pass: &'a Pass<'a>,
     pub transport: &'a Transport<'a>,
     pub renderer: &'a Renderer,
-    pub jobs: &'a Mutex<Receiver<Box<Job>>>,
+    pub jobs: &'a Mutex<Receiver<Job>>,
     pub events: Sender<Event>,
     /// Set when the channel takes no more work.
     pub stop: &'a AtomicBool,
@@ -70,16 +70,16 @@ impl<'a> Lines<'a> {
                 && now < job.start;
             let event = if begin {
                 let outcome = line.deliver(&job, self.renderer, self.pass.config, now);
-                Event::Done(job, outcome)
+                Event::Done(Box::new(job), outcome)
             } else {
-                Event::Untouched(job)
+                Event::Untouched(Box::new(job))
             };
             wanted = self.events.send(event).is_ok();
         }
         line.close();
     }
 
-    fn next(&self) -> Option<Box<Job>> {
+    fn next(&self) -> Option<Job> {
         self.jobs
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

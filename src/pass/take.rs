@@ -26,7 +26,7 @@ use crate::{
 /// What came of looking at the next rows.
 #[derive(Default)]
 pub struct Taken {
-    pub jobs: Vec<Box<Job>>,
+    pub jobs: Vec<Job>,
     /// Rows that came to their end without a delivery.
     pub tally: Tally,
 }
@@ -54,11 +54,11 @@ pub fn jobs(
             match ready(&row, found, channel, pass, now) {
                 Ok((participant, start, recipient)) => {
                     let claim = claim::claim(db, row, &pass.claimant, recipient, now)?;
-                    taken.jobs.push(Box::new(Job {
+                    taken.jobs.push(Job {
                         claim,
                         participant,
                         start,
-                    }));
+                    });
                 }
                 Err(ending) => end(db, &row, channel, ending, now, &mut taken.tally)?,
             }
