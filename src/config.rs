@@ -17,7 +17,6 @@ pub use self::{
     whatsapp::{Twilio, Whatsapp, WhatsappTransport},
 };
 use self::{environment::Environment, reader::Reader};
-use crate::message::{TemplateProblem, check_templates};
 
 mod address;
 mod app;
@@ -85,9 +84,8 @@ impl Config {
         let reminder = reminder::read(&mut reader, &app);
         let healthcheck_url = healthcheck_url(&mut reader);
         let metrics_file = reader.path("METRICS_FILE");
-        let templates = templates(&reminder);
-        let mail = mail::channel(&environment, &app).checked(&templates, |found| found.mail);
-        let whatsapp = whatsapp::channel(&environment).checked(&templates, |found| found.whatsapp);
+        let mail = mail::channel(&environment, &app);
+        let whatsapp = whatsapp::channel(&environment);
         let problems = reader.into_problems();
         match database {
             Some(database) if problems.is_empty() => Ok(Config {
@@ -115,19 +113,12 @@ impl<T> Channel<T> {
         }
     }
 
-    /// A channel that works becomes broken by a template of its own that does not.
-    fn checked(
-        self,
-        found: &[TemplateProblem],
-        concerns: fn(&TemplateProblem) -> bool,
-    ) -> Channel<T> {
-        let broken = found.iter().filter(|found| concerns(found));
-        let problems: Vec<Problem> = broken
-            .map(|found| Problem::new("REMINDER_TEMPLATES", None, found.reason.as_str()))
-            .collect();
+    /// One more thing that is wrong with a channel that is in use.
+    pub fn complain(&mut self, problem: Problem) {
         match self {
-            Channel::On(_) if !problems.is_empty() => Channel::Broken(problems),
-            channel => channel,
+            Channel::Off(_) => {}
+            Channel::Broken(problems) => problems.push(problem),
+            Channel::On(_) => *self = Channel::Broken(vec![problem]),
         }
     }
 
@@ -137,15 +128,6 @@ impl<T> Channel<T> {
             Channel::Off(_) | Channel::On(_) => Vec::new(),
         }
     }
-}
-
-/// The user's own templates are read now, since a broken one is to be known before the first session is due.
-fn templates(reminder: &Reminder) -> Vec<TemplateProblem> {
-    reminder
-        .templates
-        .as_deref()
-        .map(check_templates)
-        .unwrap_or_default()
 }
 
 /// Never shown: who knows the address can report in our name.

@@ -45,7 +45,7 @@ use log::{LevelFilter, error};
 use crate::{
     cli::{Cli, Command},
     commands::{demo, migrate, opt_in, send},
-    config::Config,
+    config::{Config, Problem},
     exit::Exit,
 };
 
@@ -79,10 +79,28 @@ fn configure(cli: &Cli) -> Result<Config> {
     let environment: HashMap<String, String> = env::vars_os()
         .filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()))
         .collect();
-    Config::load(&cli.env_files, &environment, &folder).map_err(|problems| {
+    let mut config = Config::load(&cli.env_files, &environment, &folder).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         exit::error(Exit::Config, lines.join("\n"))
-    })
+    })?;
+    check_templates(&mut config);
+    Ok(config)
+}
+
+/// The user's own templates are tried now, since a broken one is to be known before the first session is due.
+fn check_templates(config: &mut Config) {
+    let Some(folder) = &config.reminder.templates else {
+        return;
+    };
+    for found in message::check_templates(folder) {
+        let problem = Problem::new("REMINDER_TEMPLATES", None, found.reason);
+        if found.mail {
+            config.mail.complain(problem.clone());
+        }
+        if found.whatsapp {
+            config.whatsapp.complain(problem);
+        }
+    }
 }
 
 /// Logs go to stderr, warnings and errors unless asked for more; `RUST_LOG` is obeyed when neither -v nor -q is given.

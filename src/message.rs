@@ -10,7 +10,7 @@ mod context;
 mod language;
 mod templates;
 
-pub use check::{TemplateProblem, check_templates};
+pub use check::check_templates;
 use context::{Context, Defaults};
 use templates::Templates;
 

@@ -14,8 +14,13 @@ use crate::cli::Format;
 pub fn print<T: Serialize + Display>(format: Format, data: &T) -> Result<()> {
     match format {
         Format::Text => line(data),
-        Format::Json => line(&serde_json::to_string(data)?),
+        Format::Json => json(data),
     }
+}
+
+/// Prints data for another program.
+pub fn json(data: &impl Serialize) -> Result<()> {
+    line(&serde_json::to_string(data)?)
 }
 
 /// Prints one line or several. Somebody who stops reading is no error.

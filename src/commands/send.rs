@@ -215,7 +215,7 @@ fn report(
     due: bool,
 ) -> Result<()> {
     match args.format {
-        Format::Json => output::print(Format::Json, summary),
+        Format::Json => output::json(summary),
         Format::Text if !io::stdout().is_terminal() => Ok(()),
         Format::Text if due => output::line(summary),
         Format::Text => output::line(&next(&mut db::open(&config.database)?, pass)?),
@@ -258,7 +258,10 @@ fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
     let plan = plan.map_err(|error| explain(&mut db, error))?;
     match args.format {
-        Format::Json => output::print(Format::Json, &nothing(&pass).dry(plan))?,
+        Format::Json => output::json(&dry_run::Report {
+            summary: nothing(&pass).dry(),
+            plan,
+        })?,
         Format::Text => output::line(&describe(&plan, &pass)?)?,
     }
     Ok(complain(config))

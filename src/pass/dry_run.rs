@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
-use super::{Pass, line, prepare, window::Window};
+use super::{Pass, line, prepare, summary::Summary, window::Window};
 use crate::{
     db::Db,
     ledger::{self, Channel, Standing, claim, enqueue::Due, status},
@@ -38,6 +38,15 @@ pub struct Skipped {
 pub struct Plan {
     pub reminders: Vec<Planned>,
     pub skipped: Vec<Skipped>,
+}
+
+/// What `send --dry-run --format json` prints.
+#[derive(Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    pub summary: Summary,
+    #[serde(flatten)]
+    pub plan: Plan,
 }
 
 impl Plan {

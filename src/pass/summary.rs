@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Pass, dry_run::Plan};
+use super::Pass;
 use crate::{exit::Exit, ledger::Channel};
 
 /// One channel's counts.
@@ -100,8 +100,6 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     redirected: Vec<String>,
     elapsed_ms: u128,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    plan: Option<Plan>,
 }
 
 impl Summary {
@@ -125,14 +123,12 @@ impl Summary {
             channels,
             redirected: redirected(pass),
             elapsed_ms: pass.clock.elapsed().as_millis(),
-            plan: None,
         }
     }
 
     /// The same for a pass that only looked.
-    pub fn dry(mut self, plan: Plan) -> Self {
+    pub fn dry(mut self) -> Self {
         self.dry_run = true;
-        self.plan = Some(plan);
         self
     }
 
