@@ -7,8 +7,8 @@ pub mod enqueue;
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
-    Queryable, RunQueryDsl, TextExpressionMethods,
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, OptionalExtension,
+    QueryDsl, QueryResult, Queryable, RunQueryDsl, TextExpressionMethods,
     dsl::{count_star, exists, select, sql},
     sql_types::{Bool, Text},
 };
@@ -135,14 +135,19 @@ const HELD: &str = "channel stopped: ";
 
 /// Why and until when the channel is held back after it broke down, `None` when it may be tried.
 pub fn held(db: &mut Db, channel: Channel, now: DateTime<Utc>) -> QueryResult<Option<String>> {
-    let rows = ledger::table
+    let latest: Option<(Option<NaiveDateTime>, Option<String>)> = ledger::table
         .filter(ledger::status.eq(status::PENDING))
         .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::next_attempt_at.gt(now.naive_utc()))
         .filter(ledger::error.like(format!("{HELD}%")))
-        .select(ledger::error)
-        .limit(1);
-    Ok(rows.load::<Option<String>>(db)?.pop().flatten())
+        .order(ledger::next_attempt_at.desc())
+        .select((ledger::next_attempt_at, ledger::error))
+        .first(db)
+        .optional()?;
+    let Some((Some(until), Some(reason))) = latest else {
+        return Ok(None);
+    };
+    Ok(Some(format!("{reason} (tried again after {until} UTC)")))
 }
 
 /// A row that stands for a participant's reminder.

@@ -5,8 +5,9 @@
 
 use std::{
     env, fs,
-    fs::{File, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
     io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -28,8 +29,21 @@ pub enum Attempt {
 
 /// Takes the lock of this database and notes the time, or says who has it.
 pub fn take(database: &Database) -> Attempt {
-    let path = folder().join(file_name(database));
-    match open(&path).and_then(|file| lock(file, &path)) {
+    let name = file_name(database);
+    let own = take_in(&state_folder(), &name);
+    match own {
+        // Users that run services often have no home they may write to.
+        Attempt::Impossible(..) => match take_in(&temporary_folder(), &name) {
+            Attempt::Impossible(..) => own,
+            temporary => temporary,
+        },
+        own => own,
+    }
+}
+
+fn take_in(folder: &Path, name: &str) -> Attempt {
+    let path = folder.join(name);
+    match open(folder, &path).and_then(|file| lock(file, &path)) {
         Ok(attempt) => attempt,
         Err(error) => Attempt::Impossible(path, error),
     }
@@ -49,11 +63,17 @@ fn lock(file: File, path: &Path) -> io::Result<Attempt> {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open(folder: &Path, path: &Path) -> io::Result<File> {
     if let Ok(file) = File::options().write(true).open(path) {
         return Ok(file);
     }
-    fs::create_dir_all(folder())?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    if fs::symlink_metadata(folder)?.uid() != user()? {
+        return Err(io::Error::other("the folder belongs to somebody else"));
+    }
     File::options()
         .write(true)
         .create(true)
@@ -62,7 +82,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Where a user's programs keep their state (systemd's `StateDirectory=`, else the XDG base directory specification).
-fn folder() -> PathBuf {
+fn state_folder() -> PathBuf {
     let set = |name| {
         env::var_os(name)
             .filter(|value| !value.is_empty())
@@ -71,7 +91,18 @@ fn folder() -> PathBuf {
     let state = set("STATE_DIRECTORY");
     let xdg = set("XDG_STATE_HOME").map(|home| home.join("reminders"));
     let home = set("HOME").map(|home| home.join(".local/state/reminders"));
-    state.or(xdg).or(home).unwrap_or_else(env::temp_dir)
+    state.or(xdg).or(home).unwrap_or_else(temporary_folder)
+}
+
+/// One's own folder among everybody's temporary files.
+fn temporary_folder() -> PathBuf {
+    let user = user().map(|id| id.to_string()).unwrap_or_default();
+    env::temp_dir().join(format!("reminders-{user}"))
+}
+
+/// Who this process belongs to.
+fn user() -> io::Result<u32> {
+    Ok(fs::metadata("/proc/self")?.uid())
 }
 
 /// The database's own name, readable, in one file name.

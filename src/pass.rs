@@ -23,7 +23,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::QueryResult;
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use log::warn;
+use log::{info, warn};
 
 use self::{
     drain::Report,
@@ -247,6 +247,7 @@ fn transports<'a>(pass: &Pass<'a>, channels: &mut Channels) -> Vec<Transport<'a>
 fn may_start(db: &mut Db, pass: &Pass, tally: &mut Tally, channel: Channel) -> QueryResult<bool> {
     let now = pass.clock.now();
     if let Some(reason) = ledger::held(db, channel, now)? {
+        info!("{}: {reason}", channel.name());
         tally.stop(Exit::TryLater, reason);
         return Ok(false);
     }

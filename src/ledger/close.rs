@@ -158,14 +158,21 @@ pub fn recover(
             ))
             .execute(db)?;
     }
-    recovered.unknown = update(ledger::table.filter(left()))
-        .set((
-            ledger::status.eq(status::UNKNOWN),
-            ledger::error_code.eq("in_doubt"),
-            ledger::error.eq("the pass ended between handing it over and recording it"),
-            ledger::updated_at.eq(now.naive_utc()),
-        ))
+    let unknown = (
+        ledger::status.eq(status::UNKNOWN),
+        ledger::updated_at.eq(now.naive_utc()),
+    );
+    // What the pass that was in doubt has said stays on record.
+    let said = left().and(ledger::error_code.is_not_null());
+    recovered.unknown = update(ledger::table.filter(said))
+        .set(unknown)
         .execute(db)?;
+    let why = (
+        ledger::error_code.eq("in_doubt"),
+        ledger::error.eq("the pass ended between handing it over and recording it"),
+    );
+    let unsaid = update(ledger::table.filter(left()));
+    recovered.unknown += unsaid.set((unknown, why)).execute(db)?;
     Ok(recovered)
 }
 

@@ -39,6 +39,9 @@ use crate::{
 /// A pass takes no new work after this.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// So many deliveries in doubt, one after the other, and the next would be too.
+const DOUBTS: u32 = 3;
+
 /// How often a record is tried when the database refuses, a second apart, on top of the wait for its lock.
 const RECORD_TRIES: u32 = 5;
 
@@ -76,6 +79,7 @@ pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) 
             finished: Vec::new(),
             fault: None,
             database: None,
+            doubts: 0,
             quota: usize::MAX,
             report: Report::default(),
         };
@@ -102,6 +106,8 @@ struct Coordinator<'a> {
     /// Why the channel takes no more work.
     fault: Option<Fault>,
     database: Option<diesel::result::Error>,
+    /// Deliveries in doubt since the last that was clear.
+    doubts: u32,
     /// How many mails the day's budget still allows.
     quota: usize,
     report: Report,
@@ -207,9 +213,7 @@ impl<'a> Coordinator<'a> {
                 }
             }
             Event::Done(job, outcome) => {
-                if let Outcome::Stopped(fault) = &outcome {
-                    self.stop(fault.clone());
-                }
+                self.consider(&outcome);
                 self.outstanding -= 1;
                 self.finished.push((job, Some(outcome)));
             }
@@ -217,6 +221,20 @@ impl<'a> Coordinator<'a> {
                 self.outstanding -= 1;
                 self.finished.push((job, None));
             }
+        }
+    }
+
+    /// Whether an outcome speaks against the whole channel.
+    fn consider(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Stopped(fault) => self.stop(fault.clone()),
+            Outcome::InDoubt(fault) => {
+                self.doubts += 1;
+                if self.doubts >= DOUBTS {
+                    self.stop(fault.clone());
+                }
+            }
+            _ => self.doubts = 0,
         }
     }
 

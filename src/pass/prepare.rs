@@ -53,7 +53,7 @@ fn recover(
         brought.of(channel).unknown += recovered.unknown;
         if recovered.again > 0 {
             warn!(
-                "{} mails of a pass that died are sent again, under the same Message-ID",
+                "mail: {} in doubt since an earlier pass, sent again under the same Message-ID",
                 recovered.again
             );
         }
@@ -94,11 +94,11 @@ fn miss(db: &mut Db, pass: &Pass, now: DateTime<Utc>, brought: &mut Channels) ->
 fn report_losses(channel: Channel, tally: &Tally) {
     let name = channel.name();
     if tally.missed > 0 {
-        warn!("{name}: {} reminders were missed", tally.missed);
+        warn!("{name}: {} missed", tally.missed);
     }
     if tally.unknown > 0 {
         warn!(
-            "{name}: {} reminders of a pass that died are in doubt and kept as unknown: look whether they were sent",
+            "{name}: {} in doubt since an earlier pass, kept as unknown: look whether they were sent",
             tally.unknown
         );
     }
