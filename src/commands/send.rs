@@ -231,23 +231,18 @@ fn next(db: &mut Db, pass: &Pass) -> Result<String> {
         return Ok("nothing is due; no later session has participants".into());
     };
     let title = text::one_line(&title.unwrap_or_default(), 60);
-    let told = |start: DateTime<Utc>| {
-        let lead = pass
-            .windows()
-            .first()
-            .map_or(chrono::Duration::zero(), |window| window.lead);
-        pass.zone.wall(start - lead)
-    };
-    let told = pass
-        .zone
-        .parse(&start)
-        .map(told)
-        .map(|wall| wall.to_string())
-        .unwrap_or_default();
+    let goes = pass.zone.parse(&start).and_then(|start| goes(pass, start));
+    let goes = goes.map_or("some time".into(), |goes| pass.zone.wall(goes).to_string());
     Ok(format!(
-        "nothing is due; next: {title}, starts {start}, its reminder goes at {told} ({})",
+        "nothing is due; next: {title}, starts {start}, its reminder goes at {goes} ({})",
         pass.zone.0
     ))
+}
+
+/// When the next reminder of that start goes: as soon as a window opens.
+fn goes(pass: &Pass, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let windows = pass.windows().into_iter().map(|window| window.opens(start));
+    windows.filter(|opens| *opens > pass.clock.now()).min()
 }
 
 /// `--dry-run`: says what a pass would do.
