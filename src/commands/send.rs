@@ -46,8 +46,9 @@ pub fn run(config: &Config, args: &cli::Send) -> Result<Exit> {
     };
     let watcher = config.healthcheck_url.as_deref();
     health::start(watcher);
+    let settings = complain(config);
     let mut counts = String::new();
-    let done = work(config, args, clock, &mut counts);
+    let done = weigh(work(config, args, clock, &mut counts), settings);
     let exit = done.as_ref().map_or_else(exit::of, |exit| *exit);
     health::end(watcher, exit, &counts);
     measure(config, clock, exit);
@@ -65,7 +66,13 @@ fn work(config: &Config, args: &cli::Send, clock: Clock, counts: &mut String) ->
     };
     report(config, args, &pass, &summary, due)?;
     *counts = summary.counts();
-    Ok(summary.exit().max(complain(config)))
+    Ok(summary.exit())
+}
+
+/// What is wrong with a channel's settings weighs beside what became of the rest.
+fn weigh(done: Result<Exit>, settings: Exit) -> Result<Exit> {
+    done.map(|exit| exit.max(settings))
+        .map_err(|error| exit::at_least(settings, error))
 }
 
 /// The metrics of a pass; that they cannot be written does not undo what the pass did.
@@ -81,7 +88,7 @@ fn measure(config: &Config, clock: Clock, exit: Exit) {
     }
 }
 
-/// Says what is wrong with the settings of a channel; the other channel has done its work.
+/// Says what is wrong with the settings of a channel, before anything else can go wrong; the other channel does its work.
 fn complain(config: &Config) -> Exit {
     let problems = config.problems();
     for problem in &problems {
@@ -247,6 +254,11 @@ fn goes(pass: &Pass, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
 
 /// `--dry-run`: says what a pass would do.
 fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
+    let settings = complain(config);
+    weigh(show_plan(config, args, clock), settings)
+}
+
+fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     let mut db = db::open(&config.database)?;
     let zone = zone(config, &mut db)?;
     let pass = pass(config, args, clock, zone);
@@ -256,7 +268,7 @@ fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
         Format::Json => output::print(Format::Json, &nothing(&pass).dry(plan))?,
         Format::Text => output::line(&describe(&plan, &pass)?)?,
     }
-    Ok(complain(config))
+    Ok(Exit::Ok)
 }
 
 fn describe(plan: &Plan, pass: &Pass) -> Result<String> {
