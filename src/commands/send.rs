@@ -25,7 +25,7 @@ use crate::{
     pass::{
         self, Budget, Pass,
         dry_run::{self, Plan},
-        summary::{Channels, Summary},
+        summary::{self, Channels, Summary},
     },
     platform, text,
     time::{Clock, Zone},
@@ -278,6 +278,9 @@ fn describe(plan: &Plan, pass: &Pass) -> Result<String> {
         "sessions that start from {from} to {to} ({})\n",
         pass.zone.0
     );
+    for redirected in summary::redirected(pass) {
+        writeln!(text, "{redirected}")?;
+    }
     writeln!(text, "would send {}:", plan.reminders.len())?;
     for one in &plan.reminders {
         writeln!(
