@@ -319,3 +319,12 @@ fn without_a_zone_nothing_is_sent() {
     platform.send().succeeds();
     assert_eq!(smtp.mails().len(), 1);
 }
+
+#[test]
+fn a_watchers_address_which_is_its_password_is_in_no_log() {
+    let platform = Platform::seed().set("HEALTHCHECK_URL", "http://127.0.0.1:9/hunter2");
+    let run = send_with(&platform, &[("RUST_LOG", "trace")]).succeeds();
+    let said = "HEALTHCHECK_URL could not be reached";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+}

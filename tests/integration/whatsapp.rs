@@ -233,7 +233,7 @@ fn refused_credentials_stop_the_channel_at_once_and_the_mail_goes() {
         assert_eq!(
             platform.rows(
                 "status, error_code, count(*)",
-                "session_reminder_deliveries WHERE channel = 'whatsapp' GROUP BY 1"
+                "session_reminder_deliveries WHERE channel = 'whatsapp' GROUP BY status, error_code"
             ),
             [format!("{held}|12")]
         );
