@@ -134,7 +134,8 @@ fn fields(line: &[u8], is_first: bool) -> Result<Option<StringRecord>> {
     let headings = ["user", "email", "id", "user_id"];
     Ok(record.filter(|record| {
         let user = record.get(0).unwrap_or_default().to_lowercase();
-        !user.is_empty() && !(is_first && headings.contains(&user.as_str()))
+        let is_heading = is_first && headings.contains(&user.as_str());
+        !user.is_empty() && !is_heading
     }))
 }
 

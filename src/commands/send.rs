@@ -125,7 +125,7 @@ fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool
         return Ok(answer);
     }
     let mut db = db::open(&config.database)?;
-    look(&mut db).or_else(|error| Err(explain(&mut db, error)))
+    look(&mut db).map_err(|error| explain(&mut db, error))
 }
 
 /// Puts what is missing from the database before an error that it may have caused.
@@ -263,7 +263,7 @@ fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     let zone = zone(config, &mut db)?;
     let pass = pass(config, args, clock, zone);
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
-    let plan = plan.or_else(|error| Err(explain(&mut db, error)))?;
+    let plan = plan.map_err(|error| explain(&mut db, error))?;
     match args.format {
         Format::Json => output::print(Format::Json, &nothing(&pass).dry(plan))?,
         Format::Text => output::line(&describe(&plan, &pass)?)?,
