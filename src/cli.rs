@@ -106,7 +106,7 @@ pub struct OptIn {
     pub user: Option<String>,
 
     /// The number to store; without it, the one in the profile
-    #[arg(long, value_name = "NUMBER", requires = "user")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "file")]
     pub phone: Option<String>,
 
     /// Many at once: a CSV file with lines of user,phone (the phone may be empty)

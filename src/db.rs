@@ -28,10 +28,10 @@ const SESSION: &str =
 /// Opens a database that exists.
 ///
 /// # Errors
-/// Ends with 78 when there is no such file, with 75 when it cannot be opened now.
+/// Ends with 78 when there is no such file or it is no database, with 75 when it cannot be opened now.
 pub fn open(database: &Database) -> Result<Db> {
     let Database::Sqlite(path) = database;
-    if !path.is_file() {
+    if matches!(path.try_exists(), Ok(false)) {
         let text = format!(
             "there is no database file {}: correct DB_DATABASE or DATABASE_URL, or make a new one with `reminders migrate`",
             path.display()
@@ -45,7 +45,7 @@ pub fn open(database: &Database) -> Result<Db> {
 /// the pass do not wait for each other. A file that exists keeps the journal mode its owner gave it.
 pub fn open_or_create(database: &Database) -> Result<Db> {
     let Database::Sqlite(path) = database;
-    if path.is_file() {
+    if path.exists() {
         return connect(path, "rw");
     }
     let mut db = connect(path, "rwc")?;
@@ -57,7 +57,7 @@ pub fn open_or_create(database: &Database) -> Result<Db> {
 /// The database for a `migrate` that will be undone: a file that does not exist stays so.
 pub fn open_or_pretend(database: &Database) -> Result<Db> {
     let Database::Sqlite(path) = database;
-    if path.is_file() {
+    if path.exists() {
         return connect(path, "rw");
     }
     Db::establish(":memory:").context("could not open a database in memory")
@@ -91,7 +91,31 @@ fn has_log(path: &Path) -> bool {
     std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
+/// What every SQLite database begins with (SQLite file format, section 1.3.1); an empty file becomes one.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
+/// What cannot be a database now will be none in a minute: that is an error of the settings.
+fn check_file(path: &Path) -> Result<()> {
+    let mistake = |what: &str| {
+        let text = format!(
+            "{} {what}: correct DB_DATABASE or DATABASE_URL",
+            path.display()
+        );
+        Err(exit::error(Exit::Config, text))
+    };
+    if path.is_dir() {
+        return mistake("is a folder, not a database file");
+    }
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
+    if read.is_ok() && !start.is_empty() && start != MAGIC {
+        return mistake("is no SQLite database");
+    }
+    Ok(())
+}
+
 fn connect(path: &Path, mode: &str) -> Result<Db> {
+    check_file(path)?;
     let absolute = std::path::absolute(path).with_context(|| unusable(path))?;
     let url = Url::from_file_path(&absolute).map_err(|()| anyhow::anyhow!(unusable(path)))?;
     let mut db = Db::establish(&format!("{url}?mode={mode}")).with_context(|| unusable(path))?;

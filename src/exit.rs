@@ -53,6 +53,15 @@ pub fn error(exit: Exit, text: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Ending { exit, text })
 }
 
+/// The same error, with an exit code no lighter than `exit`.
+pub fn at_least(exit: Exit, error: anyhow::Error) -> anyhow::Error {
+    if of(&error) >= exit {
+        error
+    } else {
+        self::error(exit, format!("{error:#}"))
+    }
+}
+
 /// The exit code of an error: its own if it carries one, 75 when the database could not serve, else 1.
 pub fn of(error: &anyhow::Error) -> Exit {
     if let Some(ending) = error.chain().find_map(|e| e.downcast_ref::<Ending>()) {
@@ -85,6 +94,13 @@ mod tests {
         let wrapped: anyhow::Result<()> =
             Err(error(Exit::Config, "no view")).context("could not send");
         assert_eq!(of(&wrapped.unwrap_err()), Exit::Config);
+    }
+
+    #[test]
+    fn an_error_is_made_heavier_and_never_lighter() {
+        let locked = || error(Exit::TryLater, "the database is locked");
+        assert_eq!(of(&at_least(Exit::Config, locked())), Exit::Config);
+        assert_eq!(of(&at_least(Exit::Ok, locked())), Exit::TryLater);
     }
 
     #[test]

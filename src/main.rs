@@ -40,7 +40,7 @@ use std::{collections::HashMap, env, io::Write, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use log::{LevelFilter, error};
+use log::{Level, LevelFilter, Record, error};
 
 use crate::{
     cli::{Cli, Command},
@@ -121,6 +121,9 @@ fn start_logging(cli: &Cli) {
     }
     logger
         .format(|out, record| {
+            if tells_secrets(record) {
+                return Ok(());
+            }
             let level = record.level().as_str().to_lowercase();
             for line in record.args().to_string().lines() {
                 writeln!(
@@ -133,4 +136,9 @@ fn start_logging(cli: &Cli) {
             Ok(())
         })
         .init();
+}
+
+/// The HTTP client logs whole addresses when asked for everything, and to a watcher the address is the password.
+fn tells_secrets(record: &Record) -> bool {
+    record.target().starts_with("ureq") && record.level() > Level::Info
 }

@@ -1,10 +1,11 @@
 //! `opt-in` and `opt-out`: who wants WhatsApp messages, and where.
 
-use std::{fmt, path::Path};
+use std::{fmt, fs, path::Path};
 
 use anyhow::{Context, Result, anyhow};
 use chrono::{NaiveDateTime, Utc};
 use chrono_tz::Tz;
+use csv::StringRecord;
 use log::error;
 use serde::Serialize;
 
@@ -97,31 +98,45 @@ fn number(profile: &Profile, given: Option<&str>, region: &str) -> Result<String
 
 /// Every line of a CSV file. A line that cannot be done is named, and the others are.
 fn opt_in_all(db: &mut Db, config: &Config, file: &Path, format: Format) -> Result<Exit> {
-    let unreadable = || format!("could not read {}", file.display());
-    let mut lines = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_path(file)
-        .with_context(unreadable)?;
+    let bytes = fs::read(file).with_context(|| format!("could not read {}", file.display()))?;
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     let mut exit = Exit::Ok;
-    for (index, line) in lines.records().enumerate() {
-        let line = line.with_context(unreadable)?;
-        let user = line.get(0).unwrap_or_default();
-        let is_heading = index == 0
-            && ["user", "email", "id", "user_id"].contains(&user.to_lowercase().as_str());
-        if user.is_empty() || is_heading {
-            continue;
-        }
-        match opt_in_one(db, config, user, line.get(1)) {
-            Ok(answer) => output::print(format, &answer)?,
+    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        let answer = fields(line, number == 1).and_then(|fields| {
+            let wish = fields.as_ref().and_then(|fields| fields.get(0));
+            let phone = fields.as_ref().and_then(|fields| fields.get(1));
+            wish.map(|user| opt_in_one(db, config, user, phone))
+                .transpose()
+        });
+        match answer {
+            Ok(None) => {}
+            Ok(Some(answer)) => output::print(format, &answer)?,
             Err(problem) => {
-                error!("{}, line {}: {problem:#}", file.display(), index + 1);
+                error!("{}, line {number}: {problem:#}", file.display());
                 exit = Exit::Failed;
             }
         }
     }
     Ok(exit)
+}
+
+/// The fields of one line, `None` for an empty one and for headings. Read line by line, so that a line that is broken
+/// leaves the others alone.
+fn fields(line: &[u8], is_first: bool) -> Result<Option<StringRecord>> {
+    let line = str::from_utf8(line)
+        .context("this is no UTF-8 text: save the file as CSV in UTF-8, or correct the line")?;
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .from_reader(line.as_bytes());
+    let record = reader.records().next().transpose()?;
+    let headings = ["user", "email", "id", "user_id"];
+    Ok(record.filter(|record| {
+        let user = record.get(0).unwrap_or_default().to_lowercase();
+        let is_heading = is_first && headings.contains(&user.as_str());
+        !user.is_empty() && !is_heading
+    }))
 }
 
 /// Now, as Laravel would write it into `updated_at`.

@@ -25,7 +25,7 @@ use crate::{
     pass::{
         self, Budget, Pass,
         dry_run::{self, Plan},
-        summary::{Channels, Summary},
+        summary::{self, Channels, Summary},
     },
     platform, text,
     time::{Clock, Zone},
@@ -46,8 +46,9 @@ pub fn run(config: &Config, args: &cli::Send) -> Result<Exit> {
     };
     let watcher = config.healthcheck_url.as_deref();
     health::start(watcher);
+    let settings = complain(config);
     let mut counts = String::new();
-    let done = work(config, args, clock, &mut counts);
+    let done = weigh(work(config, args, clock, &mut counts), settings);
     let exit = done.as_ref().map_or_else(exit::of, |exit| *exit);
     health::end(watcher, exit, &counts);
     measure(config, clock, exit);
@@ -65,7 +66,13 @@ fn work(config: &Config, args: &cli::Send, clock: Clock, counts: &mut String) ->
     };
     report(config, args, &pass, &summary, due)?;
     *counts = summary.counts();
-    Ok(summary.exit().max(complain(config)))
+    Ok(summary.exit())
+}
+
+/// What is wrong with a channel's settings weighs beside what became of the rest.
+fn weigh(done: Result<Exit>, settings: Exit) -> Result<Exit> {
+    done.map(|exit| exit.max(settings))
+        .map_err(|error| exit::at_least(settings, error))
 }
 
 /// The metrics of a pass; that they cannot be written does not undo what the pass did.
@@ -81,7 +88,7 @@ fn measure(config: &Config, clock: Clock, exit: Exit) {
     }
 }
 
-/// Says what is wrong with the settings of a channel; the other channel has done its work.
+/// Says what is wrong with the settings of a channel, before anything else can go wrong; the other channel does its work.
 fn complain(config: &Config) -> Exit {
     let problems = config.problems();
     for problem in &problems {
@@ -231,27 +238,27 @@ fn next(db: &mut Db, pass: &Pass) -> Result<String> {
         return Ok("nothing is due; no later session has participants".into());
     };
     let title = text::one_line(&title.unwrap_or_default(), 60);
-    let told = |start: DateTime<Utc>| {
-        let lead = pass
-            .windows()
-            .first()
-            .map_or(chrono::Duration::zero(), |window| window.lead);
-        pass.zone.wall(start - lead)
-    };
-    let told = pass
-        .zone
-        .parse(&start)
-        .map(told)
-        .map(|wall| wall.to_string())
-        .unwrap_or_default();
+    let goes = pass.zone.parse(&start).and_then(|start| goes(pass, start));
+    let goes = goes.map_or("some time".into(), |goes| pass.zone.wall(goes).to_string());
     Ok(format!(
-        "nothing is due; next: {title}, starts {start}, its reminder goes at {told} ({})",
+        "nothing is due; next: {title}, starts {start}, its reminder goes at {goes} ({})",
         pass.zone.0
     ))
 }
 
+/// When the next reminder of that start goes: as soon as a window opens.
+fn goes(pass: &Pass, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let windows = pass.windows().into_iter().map(|window| window.opens(start));
+    windows.filter(|opens| *opens > pass.clock.now()).min()
+}
+
 /// `--dry-run`: says what a pass would do.
 fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
+    let settings = complain(config);
+    weigh(show_plan(config, args, clock), settings)
+}
+
+fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     let mut db = db::open(&config.database)?;
     let zone = zone(config, &mut db)?;
     let pass = pass(config, args, clock, zone);
@@ -264,7 +271,7 @@ fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
         })?,
         Format::Text => output::line(&describe(&plan, &pass)?)?,
     }
-    Ok(complain(config))
+    Ok(Exit::Ok)
 }
 
 fn describe(plan: &Plan, pass: &Pass) -> Result<String> {
@@ -278,6 +285,9 @@ fn describe(plan: &Plan, pass: &Pass) -> Result<String> {
         if let Some(why) = pass.off(channel) {
             writeln!(text, "{} is off ({why})", channel.name())?;
         }
+    }
+    for redirected in summary::redirected(pass) {
+        writeln!(text, "{redirected}")?;
     }
     writeln!(text, "would send {}:", plan.reminders.len())?;
     for one in &plan.reminders {

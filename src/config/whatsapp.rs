@@ -10,6 +10,8 @@ const SANDBOX_PER_SECOND: f64 = 1.0 / 3.0;
 /// Twilio's limit for a WhatsApp sender of one's own.
 const MAX_PER_SECOND: f64 = 80.0;
 const MAX_CONNECTIONS: u32 = 64;
+/// Seconds a message may wait for its turn: with the call itself it must end well within its lease.
+const LONGEST_WAIT: f64 = 15.0;
 
 /// How WhatsApp messages go out.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ pub struct Twilio {
     pub from: String,
     /// Without a slash at the end.
     pub api_base: String,
-    /// How many connections at once.
+    /// How many connections at once: no more than the pace keeps busy.
     pub connections: usize,
     /// Messages a second over all connections.
     pub max_per_second: f64,
@@ -124,12 +126,13 @@ fn twilio(reader: &mut Reader) -> Option<Twilio> {
     } else {
         max_per_second
     };
+    let in_turn = (LONGEST_WAIT * max_per_second).max(1.0) as usize;
     Some(Twilio {
         account_sid: account_sid?,
         auth_token: auth_token?,
         from,
         api_base,
-        connections,
+        connections: connections.min(in_turn),
         max_per_second,
     })
 }
@@ -181,11 +184,11 @@ fn api_base(reader: &mut Reader) -> String {
 }
 
 fn max_per_second(reader: &mut Reader) -> f64 {
-    let cure = "give a number of messages a second above 0 and up to 1000, such as 80 or 0.5";
+    let cure = "give a number of messages a second from 0.1 to 1000, such as 80 or 0.5";
     let set = reader.parsed("TWILIO_MAX_PER_SECOND", cure, |text| {
         text.parse()
             .ok()
-            .filter(|rate: &f64| *rate >= 0.001 && *rate <= 1000.0)
+            .filter(|rate| (0.1..=1000.0).contains(rate))
     });
     set.unwrap_or(MAX_PER_SECOND)
 }
@@ -282,13 +285,28 @@ mod tests {
             twilio_of(&(account("+6281234567890") + "TWILIO_MAX_PER_SECOND=0.5")).max_per_second,
             0.5
         );
-        for rate in ["0", "-1", "nan", "inf", "x", "1e9"] {
+        for rate in ["0", "0.05", "-1", "nan", "inf", "x", "1e9"] {
             assert_eq!(
                 problems(&(account(SANDBOX) + "TWILIO_MAX_PER_SECOND=" + rate)).len(),
                 1,
                 "{rate}"
             );
         }
+    }
+
+    #[test]
+    fn no_message_waits_longer_for_its_turn_than_its_lease_allows() {
+        let connections = |text: &str| {
+            let twilio = twilio_of(text);
+            assert!(twilio.connections as f64 / twilio.max_per_second <= LONGEST_WAIT);
+            twilio.connections
+        };
+        let many = "TWILIO_CONNECTIONS=64\nTWILIO_MAX_PER_SECOND=";
+        assert_eq!(connections(&(account(SANDBOX) + many + "80")), 5);
+        let own = account("+6281234567890") + many;
+        assert_eq!(connections(&(own.clone() + "80")), 64);
+        assert_eq!(connections(&(own.clone() + "1")), 15);
+        assert_eq!(connections(&(own + "0.1")), 1);
     }
 
     #[test]

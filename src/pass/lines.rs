@@ -70,6 +70,10 @@ impl<'a> Lines<'a> {
                 && now < job.start;
             let event = if begin {
                 let outcome = line.deliver(&job, self.renderer, self.pass.config, now);
+                if matches!(outcome, Outcome::Stopped(_)) {
+                    // Not only once the coordinator hears of it: this line has its next job already.
+                    self.stop.store(true, Ordering::Relaxed);
+                }
                 Event::Done(Box::new(job), outcome)
             } else {
                 Event::Untouched(Box::new(job))

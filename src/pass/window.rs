@@ -42,6 +42,11 @@ impl Window {
         )
     }
 
+    /// The first moment at which that start is due.
+    pub fn opens(&self, start: DateTime<Utc>) -> DateTime<Utc> {
+        start - self.lead - self.tolerance
+    }
+
     /// The starts whose window has closed before `now` but was still open after `since`.
     pub fn passed(
         &self,

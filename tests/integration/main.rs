@@ -9,4 +9,8 @@ mod support;
 mod tls;
 mod twilio;
 
+mod command_line;
+mod config;
+mod opt_in;
 mod sending;
+mod whatsapp;

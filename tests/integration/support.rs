@@ -174,6 +174,16 @@ impl Platform {
         Run::of(arguments, output)
     }
 
+    /// The same with variables of its own in the real environment.
+    pub fn run_with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let output = self
+            .command(arguments)
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        Run::of(arguments, output)
+    }
+
     /// Starts it and lets it run.
     pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments)

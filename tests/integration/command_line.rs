@@ -1,0 +1,433 @@
+//! The command line: arguments, output, exit codes, and the places a program may find itself in.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    process::{Command, Output},
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use diesel::connection::SimpleConnection;
+
+use crate::{
+    smtp::Smtp,
+    support::{NOW, Platform, Run, START, program, wall_in},
+    twilio::Twilio,
+};
+
+/// A migrated platform with a due session for Budi, by mail.
+fn due(smtp: &Smtp) -> Platform {
+    let platform = Platform::seed().mail(smtp);
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    platform
+}
+
+/// Runs it with a terminal as stdin, stdout and stderr; `None` where util-linux's `script` is not installed.
+fn on_a_terminal(platform: &Platform, arguments: &[&str]) -> Option<Run> {
+    if !Path::new("/usr/bin/script").exists() {
+        eprintln!("SKIPPED: util-linux's script is not installed");
+        return None;
+    }
+    let line = format!(
+        "{} {}",
+        env!("CARGO_BIN_EXE_reminders"),
+        arguments.join(" ")
+    );
+    let output = Command::new("/usr/bin/script")
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(platform.path(""))
+        .env_clear()
+        .env("HOME", platform.path(""))
+        .env("PATH", "/usr/bin:/bin")
+        .env("SHELL", "/bin/sh")
+        .env("TERM", "xterm")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    Some(Run::of(arguments, output))
+}
+
+fn help(arguments: &[&str]) -> String {
+    let output = program(Path::new("/")).args(arguments).output().unwrap();
+    Run::of(arguments, output).succeeds().stdout
+}
+
+#[test]
+fn the_help_of_every_command_has_an_example() {
+    assert!(help(&["--help"]).contains("Example"));
+    for command in ["send", "opt-in", "opt-out", "migrate", "demo"] {
+        let help = help(&[command, "--help"]);
+        let (_, examples) = help.split_once("Example").expect(command);
+        assert!(
+            examples.contains(&format!("\n  reminders {command}")),
+            "{help}"
+        );
+    }
+    assert!(help(&["--version"]).starts_with("reminders "));
+}
+
+#[test]
+fn a_wrong_command_line_exits_2_before_anything_is_read() {
+    let platform = Platform::empty();
+    for arguments in [
+        &[][..],
+        &["sned"],
+        &["send", "--dryrun"],
+        &["send", "now"],
+        &["send", "--now", "16:00"],
+        &["send", "--now", "2026-11-23T16:00:00"],
+        &["send", "--session", "first"],
+        &["send", "--channel", "sms"],
+        &["send", "--limit", "-1"],
+        &["send", "--format", "xml"],
+        &["-q", "-v", "send"],
+        &["migrate", "--ledger"],
+    ] {
+        let run = platform.run(arguments).exits(2);
+        assert_eq!(run.stdout, "");
+        assert!(
+            run.stderr.contains("Usage") || run.stderr.contains("--help"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn the_summary_in_json_has_the_documented_fields_busy_or_idle() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp);
+    for sent in [1, 0] {
+        let summary = platform
+            .run(&["send", "--now", NOW, "--format", "json"])
+            .succeeds()
+            .json();
+        for key in ["enqueued", "sent"] {
+            assert_eq!(summary[key], sent, "{key}");
+        }
+        for key in ["failed", "retried", "cancelled", "missed", "unknown"] {
+            assert_eq!(summary[key], 0, "{key}");
+            assert_eq!(summary["channels"]["whatsapp"][key], 0, "{key}");
+        }
+        assert_eq!(summary["now"], NOW);
+        assert_eq!(summary["window"]["from"], "2026-11-23T16:55:00+07:00");
+        assert_eq!(summary["window"]["to"], "2026-11-23T17:05:00+07:00");
+        assert_eq!(summary["dry_run"], false);
+        assert_eq!(summary["channels"]["mail"]["sent"], sent);
+        assert!(summary["channels"]["mail"]["stopped"].is_null());
+        assert!(summary["elapsed_ms"].is_u64());
+        assert!(summary.get("reminders").is_none());
+    }
+}
+
+#[test]
+fn a_dry_run_says_who_would_get_what_and_who_not_writes_nothing_and_connects_to_nobody() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = due(&smtp).whatsapp(&twilio);
+    platform.opted_in(1, "081234567890");
+    platform.participant(2, "Siti", "siti@example.org");
+    let before = fs::read(platform.path("platform.sqlite")).unwrap();
+
+    let look = ["send", "--dry-run", "--now", NOW];
+    let plan = platform
+        .run(&[&look[..], &["--format", "json"]].concat())
+        .succeeds();
+    assert_eq!(plan.stderr, "");
+    let plan = plan.json();
+    let reminder = |user: i64, channel: &str, to: &str| serde_json::json!({"session_id": 1, "user_id": user, "channel": channel, "to": to, "scheduled_at": START});
+    assert_eq!(
+        plan["reminders"],
+        serde_json::json!([
+            reminder(1, "mail", "budi@example.org"),
+            reminder(2, "mail", "siti@example.org"),
+            reminder(1, "whatsapp", "+6281234567890"),
+        ])
+    );
+    assert_eq!((&plan["dry_run"], &plan["sent"]), (&true.into(), &0.into()));
+    assert_eq!(plan["skipped"][0]["reason"], "has not opted in");
+
+    let text = platform.run(&look).succeeds().stdout;
+    assert!(text.contains("would send 3:"), "{text}");
+    assert!(text.contains("user 2: has not opted in"), "{text}");
+    let narrowed = [&look[..], &["--channel", "mail", "--limit", "1"]].concat();
+    assert!(
+        platform
+            .run(&narrowed)
+            .succeeds()
+            .stdout
+            .contains("would send 1:")
+    );
+    let elsewhere = [&look[..], &["--session", "7"]].concat();
+    assert!(
+        platform
+            .run(&elsewhere)
+            .succeeds()
+            .stdout
+            .contains("would send 0:")
+    );
+
+    assert_eq!(fs::read(platform.path("platform.sqlite")).unwrap(), before);
+    assert_eq!((smtp.connections(), twilio.connections()), (0, 0));
+    assert!(!platform.path(".local").exists(), "no lock is taken");
+}
+
+#[test]
+fn options_narrow_what_a_pass_sends() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = due(&smtp).whatsapp(&twilio);
+    platform.opted_in(1, "081234567890");
+    platform.participant(2, "Siti", "siti@example.org");
+    platform.session(2, START);
+    let send = |options: &[&str]| {
+        platform
+            .run(&[&["send", "--now", NOW], options].concat())
+            .succeeds();
+        (smtp.mails().len(), twilio.created().len())
+    };
+    assert_eq!(send(&["--session", "2", "--channel", "whatsapp"]), (0, 1));
+    assert_eq!(
+        send(&["--session", "1", "--channel", "mail", "--limit", "1"]),
+        (1, 1)
+    );
+    assert_eq!(send(&["--limit", "0"]), (1, 1));
+    assert_eq!(send(&[]), (4, 2));
+}
+
+#[test]
+fn on_a_terminal_a_pass_sums_up_what_it_did() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp);
+    let Some(run) = on_a_terminal(&platform, &["send", "--now", NOW]) else {
+        return;
+    };
+    let run = run.succeeds();
+    assert!(run.stdout.contains("mail      1 sent"), "{}", run.stdout);
+    assert!(run.stdout.contains("whatsapp  nothing"), "{}", run.stdout);
+}
+
+#[test]
+fn on_a_terminal_long_work_shows_its_progress() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp);
+    platform.sql(
+        "WITH RECURSIVE ids (id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM ids WHERE id < 150)
+         INSERT INTO users (id, name, email) SELECT id, 'Peserta', 'p' || id || '@example.org' FROM ids;
+         INSERT INTO enrollments (user_id, course_id, status) SELECT id, 1, 'active' FROM users WHERE id > 1",
+    );
+    let Some(run) = on_a_terminal(&platform, &["send", "--now", NOW]) else {
+        return;
+    };
+    let run = run.succeeds();
+    assert!(run.stdout.contains("/150"), "{}", run.stdout);
+    assert!(run.stdout.contains("150 sent"), "{}", run.stdout);
+}
+
+#[test]
+fn on_a_terminal_an_idle_pass_tells_the_next_session_and_when_its_reminder_goes() {
+    let platform = Platform::seed();
+    let idle = ["send", "--now", "2026-11-23T15:54:00+07:00"];
+    let Some(run) = on_a_terminal(&platform, &idle) else {
+        return;
+    };
+    assert!(
+        run.succeeds()
+            .stdout
+            .contains("nothing is due; no later session has participants")
+    );
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    let run = on_a_terminal(&platform, &idle).unwrap().succeeds();
+    let expected = "nothing is due; next: Pecahan, starts 2026-11-23 17:00:00, its reminder goes at 2026-11-23 15:55:00 (Asia/Jakarta)";
+    assert!(run.stdout.contains(expected), "{}", run.stdout);
+
+    // The reminder of the day before has gone, or has been too late.
+    let platform = platform.set("REMINDER_LEAD", "24h,60m");
+    let run = on_a_terminal(&platform, &idle).unwrap().succeeds();
+    assert!(run.stdout.contains(expected), "{}", run.stdout);
+}
+
+#[test]
+fn recipients_are_masked_in_the_log() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp);
+    let run = platform.run(&["-v", "send", "--now", NOW]).succeeds();
+    assert_eq!(run.stdout, "");
+    assert!(
+        run.stderr
+            .contains("mail to b***@e***.org (session 1, user 1): sent"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains("budi@example.org"));
+}
+
+#[test]
+fn verbosity_is_set_by_flags_and_else_by_the_environment() {
+    let smtp = Smtp::start();
+    let says = |environment: &[(&str, &str)], flags: &[&str]| {
+        let platform = due(&smtp);
+        let arguments = [flags, &["send", "--now", NOW]].concat();
+        platform.run_with(environment, &arguments).succeeds().stderr
+    };
+    let info = |text: &str| text.contains(" info: ");
+    let warning = |text: &str| text.contains(" warn: --now is ");
+    let default = says(&[], &[]);
+    assert!(warning(&default) && !info(&default), "{default}");
+    let chosen = says(&[("RUST_LOG", "reminders=info")], &[]);
+    assert!(warning(&chosen) && info(&chosen), "{chosen}");
+    assert_eq!(says(&[("RUST_LOG", "error")], &[]), "");
+    assert_eq!(says(&[], &["-q"]), "");
+    assert_eq!(says(&[("RUST_LOG", "trace")], &["-q"]), "");
+}
+
+#[test]
+fn a_clock_set_far_from_the_hosts_is_warned_of_unless_nothing_is_sent() {
+    let platform = Platform::seed();
+    let run = platform.send().succeeds();
+    assert!(run.stderr.contains("--now is"), "{}", run.stderr);
+    let looked = platform
+        .run(&["send", "--dry-run", "--now", NOW])
+        .succeeds();
+    assert_eq!(looked.stderr, "");
+    let now = format!("{}+07:00", wall_in(0).replace(' ', "T"));
+    assert_eq!(platform.send_at(&now).succeeds().stderr, "");
+}
+
+#[test]
+fn output_into_a_closed_pipe_is_no_panic() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp);
+    for arguments in [
+        &["send", "--dry-run", "--now", NOW][..],
+        &["send", "--dry-run", "--now", NOW, "--format", "json"],
+        &["-vv", "send", "--now", NOW, "--format", "json"],
+        &["send", "--help"],
+    ] {
+        let output = platform
+            .command(arguments)
+            .stdout(closed_pipe())
+            .output()
+            .unwrap();
+        let run = Run::of(arguments, output).succeeds();
+        assert!(!run.stderr.contains("panic"), "{}", run.stderr);
+    }
+    let both = platform
+        .command(&["-vv", "send", "--now", NOW])
+        .stdout(closed_pipe())
+        .stderr(closed_pipe())
+        .output()
+        .unwrap();
+    Run::of(&["send"], both).succeeds();
+}
+
+fn closed_pipe() -> io::PipeWriter {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    writer
+}
+
+#[test]
+fn what_failed_for_good_exits_1_in_the_pass_it_failed_in() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp);
+    platform.participant(2, "Siti", "no address");
+    platform.send().exits(1);
+    platform.send().succeeds();
+    assert_eq!(smtp.mails().len(), 1);
+}
+
+#[test]
+fn the_heaviest_ending_is_the_exit_code() {
+    let refused = Smtp::start();
+    let port = refused.port();
+    drop(refused);
+    let twilio = Twilio::start();
+    let platform = Platform::seed()
+        .whatsapp(&twilio)
+        .set("MAIL_MAILER", "smtp")
+        .set("MAIL_HOST", "127.0.0.1")
+        .set("MAIL_PORT", &port.to_string());
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    platform.opted_in(1, "12");
+    platform.send().exits(75);
+    let platform = platform.set("TWILIO_WHATSAPP_FROM", "nobody");
+    platform.send_at("2026-11-23T16:03:00+07:00").exits(78);
+}
+
+#[test]
+fn a_home_that_takes_no_lock_is_told_and_the_pass_goes_on() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp);
+    fs::write(platform.path("in-the-way"), "").unwrap();
+    let home = platform.path("in-the-way");
+    for home in ["/proc", &home.to_string_lossy()] {
+        let run = platform
+            .run_with(&[("HOME", home)], &["send", "--now", NOW])
+            .succeeds();
+        assert!(run.stderr.contains("could not lock"), "{}", run.stderr);
+        assert!(run.stderr.contains("going on"), "{}", run.stderr);
+    }
+    assert_eq!(smtp.mails().len(), 1);
+}
+
+#[test]
+fn while_another_pass_is_active_this_one_leaves_quietly_and_a_hanging_one_is_told() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp);
+    let state = platform.path("state");
+    let state = [("STATE_DIRECTORY", state.to_str().unwrap())];
+    platform
+        .run_with(&state, &["send", "--now", NOW, "--limit", "0"])
+        .succeeds();
+    let lock = only_file(&platform.path("state"));
+    lock.lock().unwrap();
+    let run = platform
+        .run_with(&state, &["-q", "send", "--now", NOW])
+        .succeeds();
+    assert_eq!(run.stdout + &run.stderr, "");
+    assert!(smtp.mails().is_empty());
+
+    lock.set_modified(SystemTime::now() - Duration::from_secs(16 * 60))
+        .unwrap();
+    let run = platform.run_with(&state, &["send", "--now", NOW]).exits(75);
+    assert!(
+        run.stderr.contains("working for 16 minutes"),
+        "{}",
+        run.stderr
+    );
+    drop(lock);
+    platform
+        .run_with(&state, &["send", "--now", NOW])
+        .succeeds();
+    assert_eq!(smtp.mails().len(), 1);
+}
+
+fn only_file(folder: &Path) -> File {
+    let mut entries = fs::read_dir(folder).unwrap();
+    let path = entries.next().unwrap().unwrap().path();
+    assert!(entries.next().is_none());
+    File::options().write(true).open(path).unwrap()
+}
+
+#[test]
+fn a_database_that_another_writer_holds_for_a_while_is_waited_for() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp);
+    let mut writer = platform.database();
+    writer.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let pass = thread::scope(|threads| {
+        let pass = threads.spawn(|| platform.command(&["send", "--now", NOW]).output().unwrap());
+        thread::sleep(Duration::from_secs(2));
+        assert!(!pass.is_finished() && smtp.mails().is_empty());
+        writer.batch_execute("COMMIT").unwrap();
+        let output: Output = pass.join().unwrap();
+        output
+    });
+    Run::of(&["send"], pass).succeeds();
+    assert_eq!(smtp.mails().len(), 1);
+    assert_eq!(platform.ledger(), ["mail|1|sent|NULL"]);
+}
