@@ -6,4 +6,11 @@ mod support;
 mod tls;
 mod twilio;
 
+mod due;
+mod legacy;
+mod missed;
+mod moved;
+mod overlap;
+mod participants;
 mod sending;
+mod zones;
