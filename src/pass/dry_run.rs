@@ -132,9 +132,7 @@ fn due(
     plan: &mut Plan,
 ) -> QueryResult<()> {
     let due = pass.due(db, window, now)?;
-    let mut participants = platform::participants_in(db, &due.walls, due.session)?;
-    // A participant whom an operator's own view lists twice counts once.
-    participants.dedup_by_key(|to| (to.session_id, to.user_id));
+    let participants = platform::participants_in(db, &due.walls, due.session)?;
     let sessions = participants
         .iter()
         .map(|to| to.session_id)
