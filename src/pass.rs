@@ -290,7 +290,7 @@ fn report_losses(channel: Channel, tally: &Tally) {
     }
 }
 
-/// The session starts somebody was told of.
+/// The session starts that somebody was told of with the lead that Laravel's log knows.
 type Told = BTreeSet<(i64, NaiveDateTime)>;
 
 /// Lets both channels work, each in its own thread with its own connection to the database, so that neither waits for
