@@ -98,6 +98,13 @@ impl Pass<'_> {
         Channel::ALL.into_iter().filter(on).collect()
     }
 
+    /// The channels whose rows are looked after: also those that were switched off since, so that no row is forgotten.
+    fn looked_after(&self) -> impl Iterator<Item = Channel> {
+        Channel::ALL
+            .into_iter()
+            .filter(|channel| self.scope.includes(*channel))
+    }
+
     /// Why a channel is off.
     pub fn off(&self, channel: Channel) -> Option<&str> {
         match (channel, &self.config.mail, &self.config.whatsapp) {
@@ -214,7 +221,7 @@ fn prepare(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<()>
     let tallies = db::write(db, |db| {
         let now = pass.clock.now();
         let mut tallies = Vec::new();
-        for channel in pass.channels() {
+        for channel in pass.looked_after() {
             tallies.push((channel, recover(db, pass, channel, now)?));
         }
         for window in pass.windows() {
@@ -243,7 +250,7 @@ fn prepare(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<()>
                 ));
             }
         }
-        for channel in pass.channels() {
+        for channel in pass.looked_after() {
             let missed = close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
             tallies.push((
                 channel,
