@@ -251,6 +251,7 @@ fn prepare(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<()>
             }
         }
         for channel in pass.looked_after() {
+            tallies.push((channel, take::cancel_gone(db, pass, channel, now)?));
             let missed = close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
             tallies.push((
                 channel,
