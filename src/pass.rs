@@ -97,6 +97,13 @@ impl Pass<'_> {
         Channel::ALL.into_iter().filter(on).collect()
     }
 
+    /// The channels whose rows are looked after: also those that were switched off since, so that no row is forgotten.
+    fn looked_after(&self) -> impl Iterator<Item = Channel> {
+        Channel::ALL
+            .into_iter()
+            .filter(|channel| self.scope.includes(*channel))
+    }
+
     /// Why a channel is off.
     pub fn off(&self, channel: Channel) -> Option<&str> {
         match (channel, &self.config.mail, &self.config.whatsapp) {
@@ -160,7 +167,7 @@ pub fn run(db: &mut Db, pass: &Pass) -> Result<Summary> {
     Ok(Summary::new(channels, pass))
 }
 
-/// The session starts somebody was told of.
+/// The session starts that somebody was told of with the lead that Laravel's log knows.
 type Told = BTreeSet<(i64, NaiveDateTime)>;
 
 /// Lets both channels work, each in its own thread with its own connection to the database, so that neither waits for

@@ -3,6 +3,8 @@
 pub mod profile;
 pub mod view;
 
+use std::mem;
+
 use chrono::NaiveDateTime;
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
@@ -103,6 +105,7 @@ pub fn participants_in(
         ))
         .select(participant!())
         .load(db)
+        .map(one_each)
 }
 
 /// What the platform says now of these sessions × these users: a superset of the pairs asked for.
@@ -114,8 +117,22 @@ pub fn participants_of(
     participants::table
         .filter(participants::session_id.eq_any(sessions))
         .filter(participants::user_id.eq_any(users))
+        .order((participants::session_id, participants::user_id))
         .select(participant!())
         .load(db)
+        .map(one_each)
+}
+
+/// A participant whom an operator's own view lists twice (in neighbouring rows) is one, and has opted in if any row says so.
+fn one_each(mut participants: Vec<Participant>) -> Vec<Participant> {
+    participants.dedup_by(|next, kept| {
+        let same = (next.session_id, next.user_id) == (kept.session_id, kept.user_id);
+        if same && next.opted_in() && !kept.opted_in() {
+            mem::swap(next, kept);
+        }
+        same
+    });
+    participants
 }
 
 /// The next session that somebody takes part in: its title and start.

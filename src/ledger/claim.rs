@@ -7,10 +7,11 @@ use diesel::{
     dsl::sql, sql_types::Text, update,
 };
 
-use super::{Channel, HELD, Scope, delay, of_session, status};
+use super::{Channel, HELD, Scope, close, delay, of_session, status};
 use crate::{
     db::{Db, schema::session_reminder_deliveries as ledger},
     outcome::{Fault, Outcome},
+    time::Zone,
 };
 
 /// How long a claimed row belongs to the pass that claimed it.
@@ -43,6 +44,36 @@ pub struct Claim {
     pub recipient: String,
 }
 
+/// The columns of [`Row`], in its order.
+macro_rules! row {
+    () => {
+        (
+            ledger::id,
+            ledger::course_session_id,
+            ledger::user_id,
+            ledger::kind,
+            ledger::lead_minutes,
+            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            ledger::attempts,
+            ledger::rendered_at,
+        )
+    };
+}
+
+/// The rows that still wait, whenever they are to be tried, although their session begins or has begun.
+pub fn too_late(
+    db: &mut Db,
+    channel: Channel,
+    scope: &Scope,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<Row>> {
+    ledger::table
+        .filter(close::too_late(channel, scope, zone, now))
+        .select(row!())
+        .load(db)
+}
+
 /// The next rows to deliver, nearest start first.
 pub fn next(
     db: &mut Db,
@@ -54,16 +85,7 @@ pub fn next(
     due(channel, scope, now)
         .order((ledger::scheduled_at, ledger::id))
         .limit(limit.try_into().unwrap_or(i64::MAX))
-        .select((
-            ledger::id,
-            ledger::course_session_id,
-            ledger::user_id,
-            ledger::kind,
-            ledger::lead_minutes,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
-            ledger::attempts,
-            ledger::rendered_at,
-        ))
+        .select(row!())
         .load(db)
 }
 

@@ -29,26 +29,36 @@ pub fn miss_started(
     zone: Zone,
     now: DateTime<Utc>,
 ) -> QueryResult<usize> {
-    let too_late = of_channel(channel, scope)
-        .and(ledger::status.eq(status::PENDING))
-        .and(started(zone, now));
+    let too_late = || too_late(channel, scope, zone, now);
     let stated = ledger::error_code.is_not_null();
     let ending = (
         ledger::status.eq(status::MISSED),
         ledger::next_attempt_at.eq(None::<NaiveDateTime>),
         ledger::updated_at.eq(now.naive_utc()),
     );
-    let known = update(ledger::table.filter(too_late).filter(stated))
+    let known = update(ledger::table.filter(too_late()).filter(stated))
         .set(ending)
         .execute(db)?;
-    let too_late = of_channel(channel, scope)
-        .and(ledger::status.eq(status::PENDING))
-        .and(started(zone, now));
     let why = ledger::error_code.eq("too_late");
-    let unknown = update(ledger::table.filter(too_late))
+    let unknown = update(ledger::table.filter(too_late()))
         .set((ending, why))
         .execute(db)?;
     Ok(known + unknown)
+}
+
+/// Rows that wait although their session begins.
+pub(super) fn too_late(
+    channel: Channel,
+    scope: &Scope,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> Condition {
+    let pending = ledger::status.eq(status::PENDING);
+    Box::new(
+        of_channel(channel, scope)
+            .and(pending)
+            .and(started(zone, now)),
+    )
 }
 
 /// Sessions that start within [`LAST_MOMENT`] or have started.

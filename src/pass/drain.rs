@@ -45,10 +45,11 @@ const DOUBTS: u32 = 3;
 /// How often a record is tried when the database refuses, a second apart, on top of the wait for its lock.
 const RECORD_TRIES: u32 = 5;
 
-/// What a channel did, and the session starts somebody was told of.
+/// What a channel did.
 #[derive(Default)]
 pub struct Report {
     pub tally: Tally,
+    /// The session starts that somebody was told of with the lead that Laravel's log knows.
     pub told: BTreeSet<(i64, NaiveDateTime)>,
 }
 
@@ -293,11 +294,14 @@ impl<'a> Coordinator<'a> {
                 self.quota = self.quota.saturating_add(1);
             }
             let Some(outcome) = outcome else { continue };
-            if let (Outcome::Sent { .. }, Some(wall)) = (&outcome, job.wall()) {
-                self.report.told.insert((job.claim.row.session_id, wall));
+            let row = &job.claim.row;
+            if let (Outcome::Sent { .. }, Some(wall)) = (&outcome, job.wall())
+                && row.lead_minutes == self.pass.legacy_lead()
+            {
+                self.report.told.insert((row.session_id, wall));
             }
             if let Outcome::OptedOut(_) = outcome {
-                self.clear_opt_in(job.claim.row.user_id);
+                self.clear_opt_in(row.user_id);
             }
             self.pass.bar.inc(1);
             tell(self.channel, &job, &outcome);

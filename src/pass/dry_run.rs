@@ -137,9 +137,7 @@ fn due(
     plan: &mut Plan,
 ) -> QueryResult<()> {
     let due = prepare::due(db, pass, window, now)?;
-    let mut participants = platform::participants_in(db, &due.walls, due.session)?;
-    // A participant whom an operator's own view lists twice counts once.
-    participants.dedup_by_key(|to| (to.session_id, to.user_id));
+    let participants = platform::participants_in(db, &due.walls, due.session)?;
     let sessions: HashSet<i64> = participants.iter().map(|to| to.session_id).collect();
     for channel in pass.channels() {
         let rows = Rows::read(db, channel, sessions.iter().copied().collect())?;

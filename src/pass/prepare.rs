@@ -9,6 +9,7 @@ use log::warn;
 use super::{
     Pass,
     summary::{Channels, Tally},
+    take,
     window::Window,
 };
 use crate::{
@@ -48,7 +49,7 @@ fn recover(
     brought: &mut Channels,
 ) -> QueryResult<()> {
     let in_doubt = pass.config.reminder.in_doubt;
-    for channel in pass.channels() {
+    for channel in pass.looked_after() {
         let recovered = close::recover(db, channel, &pass.scope, in_doubt, pass.zone, now)?;
         brought.of(channel).unknown += recovered.unknown;
         if recovered.again > 0 {
@@ -84,7 +85,9 @@ fn miss(db: &mut Db, pass: &Pass, now: DateTime<Utc>, brought: &mut Channels) ->
             brought.of(channel).missed += enqueue::insert_missed(db, &passed, channel, now)?;
         }
     }
-    for channel in pass.channels() {
+    for channel in pass.looked_after() {
+        let gone = take::cancel_gone(db, pass, channel, now)?;
+        brought.of(channel).add(gone);
         brought.of(channel).missed +=
             close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
     }

@@ -67,6 +67,30 @@ pub fn jobs(
     Ok(taken)
 }
 
+/// How many rows are looked at in one query.
+const AT_ONCE: usize = 500;
+
+/// Cancels what waits for a start that has come but is no longer this participant's: nobody has missed it. To be called
+/// in a transaction, before the others become `missed`.
+pub fn cancel_gone(
+    db: &mut Db,
+    pass: &Pass,
+    channel: Channel,
+    now: DateTime<Utc>,
+) -> QueryResult<Tally> {
+    let mut tally = Tally::default();
+    for rows in claim::too_late(db, channel, &pass.scope, pass.zone, now)?.chunks(AT_ONCE) {
+        let participants = participants(db, rows)?;
+        for row in rows {
+            let found = participants.get(&(row.session_id, row.user_id));
+            if let Err(ending @ (status::CANCELLED, _)) = ready(row, found, channel, pass, now) {
+                end(db, row, channel, ending, now, &mut tally)?;
+            }
+        }
+    }
+    Ok(tally)
+}
+
 fn participants(db: &mut Db, rows: &[Row]) -> QueryResult<HashMap<(i64, i64), Participant>> {
     let sessions = rows.iter().map(|row| row.session_id).collect();
     let users = rows.iter().map(|row| row.user_id).collect();

@@ -11,6 +11,13 @@ mod twilio;
 
 mod command_line;
 mod config;
+mod due;
+mod legacy;
+mod missed;
+mod moved;
 mod opt_in;
+mod overlap;
+mod participants;
 mod sending;
 mod whatsapp;
+mod zones;

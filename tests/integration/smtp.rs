@@ -125,6 +125,13 @@ impl Smtp {
         self.shared.record.lock().unwrap().mails.clone()
     }
 
+    /// Who got a mail, sorted, as often as they got one.
+    pub fn recipients(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.mails().into_iter().flat_map(|mail| mail.to).collect();
+        all.sort();
+        all
+    }
+
     pub fn connections(&self) -> usize {
         self.loopback.connections()
     }

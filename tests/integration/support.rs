@@ -13,6 +13,10 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
@@ -24,7 +28,7 @@ use diesel::{
 use tempfile::TempDir;
 
 use crate::{
-    smtp::Smtp,
+    smtp::{Phase, Reply, Smtp},
     twilio::{ACCOUNT_SID, AUTH_TOKEN, Twilio},
 };
 
@@ -285,4 +289,15 @@ pub fn wall_in(minutes: i64) -> String {
         .from_utc_datetime(&instant.naive_utc())
         .format("%Y-%m-%d %H:%M:%S")
         .to_string()
+}
+
+/// A mail server that puts every recipient off while the switch is on, as it is at first.
+pub fn busy_smtp() -> (Smtp, Arc<AtomicBool>) {
+    let busy = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&busy);
+    let server = Smtp::builder().script(move |phase, _| match phase {
+        Phase::Rcpt if asked.load(SeqCst) => Reply::Say("451 4.3.2 try again later".into()),
+        _ => Reply::Accept,
+    });
+    (server.start(), busy)
 }
