@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The sessions among those that start in `walls` which Laravel has reminded of: its log has a row from inside the
-/// window, and it is not ours, since the ledger knows nothing of the session.
+/// window, and it is not ours, since the ledger has never had a reminder of this lead for the session.
 pub fn reminded(
     db: &mut Db,
     walls: &[WallRange],
@@ -38,7 +38,7 @@ pub fn reminded(
     let started: Vec<(i64, String)> = participants::table
         .filter(starts_in(walls))
         .filter(of_session(session))
-        .filter(not(exists(ours())))
+        .filter(not(exists(ours(window))))
         .filter(exists(
             logs::table.filter(logs::course_session_id.eq(participants::session_id)),
         ))
@@ -62,13 +62,16 @@ pub fn reminded(
         .collect())
 }
 
-/// What the ledger knows of a session of the view.
+/// What the ledger knows of a session of the view, whatever its start was then: when we told of it, the log is ours.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn ours() -> _ {
+fn ours(window: &Window) -> _ {
     let reminder: &'static str = REMINDER;
+    let (lead, near): (i32, i32) = (window.lead_minutes(), window.width_minutes());
+    let (shortest, longest): (i32, i32) = (lead - near, lead + near);
     ledger::table
         .filter(ledger::course_session_id.eq(participants::session_id))
         .filter(ledger::kind.eq(reminder))
+        .filter(ledger::lead_minutes.between(shortest, longest))
 }
 
 fn sent_at(db: &mut Db, sessions: Vec<i64>) -> QueryResult<HashMap<i64, String>> {

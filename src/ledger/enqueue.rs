@@ -34,6 +34,8 @@ pub struct Due {
     pub session: Option<i64>,
     /// Sessions that Laravel has reminded of.
     pub skip: Vec<i64>,
+    /// Users who have told WhatsApp to stop, where the platform does not know.
+    pub opted_out: Vec<i64>,
 }
 
 /// Whether anybody is owed a reminder on one of the channels. Reads only.
@@ -42,7 +44,7 @@ pub fn any(db: &mut Db, due: &Due, channels: &[Channel]) -> QueryResult<bool> {
         return Ok(false);
     }
     let owed = channels.iter().fold(nobody(), |any, channel| -> Condition {
-        Box::new(any.or(reachable(*channel).and(untold(*channel, due))))
+        Box::new(any.or(reachable(*channel, &due.opted_out).and(untold(*channel, due))))
     });
     select(exists(
         participants::table.filter(in_window(due)).filter(owed),
@@ -90,7 +92,7 @@ fn insert_rows(
     };
     let rows = participants::table
         .filter(in_window(due))
-        .filter(reachable(channel))
+        .filter(reachable(channel, &due.opted_out))
         .filter(untold(channel, due))
         .select((
             participants::session_id,
@@ -132,27 +134,34 @@ fn revive(db: &mut Db, due: &Due, channel: Channel, now: DateTime<Utc>) -> Query
     if cancelled.is_empty() {
         return Ok(0);
     }
-    let back: HashSet<(i64, i64)> = participants::table
-        .filter(in_window(due))
-        .filter(reachable(channel))
-        .filter(participants::session_id.eq_any(cancelled.iter().map(|row| row.1)))
-        .select((participants::session_id, participants::user_id))
-        .load(db)?
-        .into_iter()
-        .collect();
-    let again = cancelled
-        .into_iter()
-        .filter(|(_, session, user)| back.contains(&(*session, *user)));
-    update(ledger::table.filter(ledger::id.eq_any(again.map(|row| row.0))))
-        .set((
-            ledger::status.eq(status::PENDING),
-            ledger::next_attempt_at.eq(now.naive_utc()),
-            ledger::error_code.eq(None::<String>),
-            ledger::error.eq(None::<String>),
-            ledger::updated_at.eq(now.naive_utc()),
-        ))
-        .execute(db)
+    let mut revived = 0;
+    for rows in cancelled.chunks(AT_ONCE) {
+        let back: HashSet<(i64, i64)> = participants::table
+            .filter(in_window(due))
+            .filter(reachable(channel, &due.opted_out))
+            .filter(participants::session_id.eq_any(rows.iter().map(|row| row.1)))
+            .filter(participants::user_id.eq_any(rows.iter().map(|row| row.2)))
+            .select((participants::session_id, participants::user_id))
+            .load(db)?
+            .into_iter()
+            .collect();
+        let again = rows.iter().filter(|row| back.contains(&(row.1, row.2)));
+        let again = ledger::table.filter(ledger::id.eq_any(again.map(|row| row.0)));
+        revived += update(again)
+            .set((
+                ledger::status.eq(status::PENDING),
+                ledger::next_attempt_at.eq(now.naive_utc()),
+                ledger::error_code.eq(None::<String>),
+                ledger::error.eq(None::<String>),
+                ledger::updated_at.eq(now.naive_utc()),
+            ))
+            .execute(db)?;
+    }
+    Ok(revived)
 }
+
+/// How many rows are looked at in one query: databases limit the values in one.
+const AT_ONCE: usize = 500;
 
 /// Id, session and user of the cancelled rows whose session is at the row's start now.
 fn cancelled(db: &mut Db, due: &Due, channel: Channel) -> QueryResult<Vec<(i64, i64, i64)>> {
@@ -184,7 +193,7 @@ pub fn sessions_without_rows(
         .filter(ledger::scheduled_at.eq(participants::scheduled_at))
         .filter(ledger::kind.eq(REMINDER));
     let somebody = channels.iter().fold(nobody(), |any, channel| -> Condition {
-        Box::new(any.or(reachable(*channel)))
+        Box::new(any.or(reachable(*channel, &[])))
     });
     participants::table
         .filter(platform::starts_in(walls))
@@ -208,11 +217,15 @@ fn in_window(due: &Due) -> Condition {
     Box::new(condition.and(participants::session_id.ne_all(due.skip.clone())))
 }
 
-/// Everybody by mail; by WhatsApp those who said yes.
-fn reachable(channel: Channel) -> Condition {
+/// Everybody by mail; by WhatsApp those who said yes, and not no since.
+fn reachable(channel: Channel, opted_out: &[i64]) -> Condition {
+    let opted_in = participants::whatsapp_opt_in.assume_not_null().eq(true);
     match channel {
         Channel::Mail => Box::new(true.into_sql::<Bool>()),
-        Channel::Whatsapp => Box::new(participants::whatsapp_opt_in.assume_not_null().eq(true)),
+        Channel::Whatsapp if opted_out.is_empty() => Box::new(opted_in),
+        Channel::Whatsapp => {
+            Box::new(opted_in.and(participants::user_id.ne_all(opted_out.to_vec())))
+        }
     }
 }
 

@@ -301,7 +301,7 @@ impl<'a> Coordinator<'a> {
                 self.report.told.insert((row.session_id, wall));
             }
             if let Outcome::OptedOut(_) = outcome {
-                self.clear_opt_in(row.user_id);
+                self.clear_opt_in(row.id, row.user_id);
             }
             self.pass.bar.inc(1);
             tell(self.channel, &job, &outcome);
@@ -310,12 +310,17 @@ impl<'a> Coordinator<'a> {
     }
 
     /// The recipient has told Twilio to stop; the platform is to know.
-    fn clear_opt_in(&mut self, user: i64) {
+    fn clear_opt_in(&mut self, row: i64, user: i64) {
         let wall = self.pass.zone.wall(self.pass.clock.now());
         let cleared = profile::find(self.db, &user.to_string())
             .and_then(|found| Ok(profile::opt_out(self.db, &found, wall)?));
         if let Err(error) = cleared {
-            warn!("user {user} has opted out of WhatsApp, but this could not be stored: {error:#}");
+            info!("the platform could not be told that user {user} has opted out: {error:#}");
+            if let Err(error) = ledger::remember_opt_out(self.db, row) {
+                warn!(
+                    "user {user} has opted out of WhatsApp, but this could not be stored: {error}"
+                );
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
-use super::{Pass, line, prepare, summary::Summary, window::Window};
+use super::{Pass, line, prepare, summary::Summary, take, window::Window};
 use crate::{
     db::Db,
     ledger::{self, Channel, Standing, claim, enqueue::Due, status},
@@ -107,23 +107,14 @@ fn waiting(
     plan: &mut Plan,
 ) -> QueryResult<()> {
     let rows = claim::next(db, channel, &pass.scope, usize::MAX, now)?;
-    let sessions: HashSet<i64> = rows.iter().map(|row| row.session_id).collect();
-    let users: HashSet<i64> = rows.iter().map(|row| row.user_id).collect();
-    let found = platform::participants_of(
-        db,
-        sessions.into_iter().collect(),
-        users.into_iter().collect(),
-    )?;
-    let found: HashMap<_, _> = found
-        .iter()
-        .map(|to| ((to.session_id, to.user_id), to))
-        .collect();
-    for row in rows {
-        let to = found.get(&(row.session_id, row.user_id));
-        let Some(to) = to.filter(|to| to.scheduled_at == row.scheduled_at) else {
-            continue;
-        };
-        plan.add(to, channel, recipient(channel, to, pass));
+    for rows in rows.chunks(take::AT_ONCE) {
+        let participants = take::participants(db, rows)?;
+        for row in rows {
+            let found = participants.get(&(row.session_id, row.user_id));
+            if let Some(to) = found.filter(|to| to.scheduled_at == row.scheduled_at) {
+                plan.add(to, channel, recipient(channel, to, pass));
+            }
+        }
     }
     Ok(())
 }
@@ -183,6 +174,9 @@ fn decide(
 ) -> Result<String, String> {
     if channel == Channel::Whatsapp && !to.opted_in() {
         return Err("has not opted in".into());
+    }
+    if channel == Channel::Whatsapp && due.opted_out.contains(&to.user_id) {
+        return Err("has told WhatsApp to stop".into());
     }
     if due.skip.contains(&to.session_id) {
         return Err("Laravel has reminded of this session".into());

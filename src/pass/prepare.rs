@@ -117,6 +117,10 @@ pub fn due(db: &mut Db, pass: &Pass, window: &Window, now: DateTime<Utc>) -> Que
     } else {
         Vec::new()
     };
+    let opted_out = match pass.off(Channel::Whatsapp) {
+        Some(_) => Vec::new(),
+        None => ledger::opted_out(db)?,
+    };
     let (lead_minutes, near_minutes) = (window.lead_minutes(), window.width_minutes());
     Ok(Due {
         lead_minutes,
@@ -124,6 +128,7 @@ pub fn due(db: &mut Db, pass: &Pass, window: &Window, now: DateTime<Utc>) -> Que
         walls,
         session,
         skip,
+        opted_out,
     })
 }
 
@@ -149,6 +154,7 @@ pub fn overlooked(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<V
         walls: walls.clone(),
         session: Some(id),
         skip: Vec::new(),
+        opted_out: Vec::new(),
     };
     Ok(sessions.into_iter().map(passed).collect())
 }

@@ -68,7 +68,7 @@ pub fn jobs(
 }
 
 /// How many rows are looked at in one query.
-const AT_ONCE: usize = 500;
+pub const AT_ONCE: usize = 500;
 
 /// Cancels what waits for a start that has come but is no longer this participant's: nobody has missed it. To be called
 /// in a transaction, before the others become `missed`.
@@ -91,7 +91,8 @@ pub fn cancel_gone(
     Ok(tally)
 }
 
-fn participants(db: &mut Db, rows: &[Row]) -> QueryResult<HashMap<(i64, i64), Participant>> {
+/// What the platform says now of the people of these rows, by session and user.
+pub fn participants(db: &mut Db, rows: &[Row]) -> QueryResult<HashMap<(i64, i64), Participant>> {
     let sessions = rows.iter().map(|row| row.session_id).collect();
     let users = rows.iter().map(|row| row.user_id).collect();
     let found = platform::participants_of(db, sessions, users)?;

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
     thread,
     time::{Duration, SystemTime},
@@ -366,12 +366,25 @@ fn a_home_that_takes_no_lock_is_told_and_the_pass_goes_on() {
     let home = platform.path("in-the-way");
     for home in ["/proc", &home.to_string_lossy()] {
         let run = platform
-            .run_with(&[("HOME", home)], &["send", "--now", NOW])
+            .run_with(&[("HOME", home), ("TMPDIR", home)], &["send", "--now", NOW])
             .succeeds();
         assert!(run.stderr.contains("could not lock"), "{}", run.stderr);
         assert!(run.stderr.contains("going on"), "{}", run.stderr);
     }
     assert_eq!(smtp.mails().len(), 1);
+}
+
+#[test]
+fn a_user_without_a_home_of_its_own_locks_among_the_temporary_files() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    let temporary = platform.path("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let environment = [("HOME", "/proc"), ("TMPDIR", temporary.to_str().unwrap())];
+    let run = platform.run_with(&environment, &["send"]).succeeds();
+    assert_eq!(run.stdout + &run.stderr, "");
+    let folder = only_entry(&temporary);
+    only_file(&folder);
 }
 
 #[test]
@@ -407,10 +420,15 @@ fn while_another_pass_is_active_this_one_leaves_quietly_and_a_hanging_one_is_tol
 }
 
 fn only_file(folder: &Path) -> File {
+    let path = only_entry(folder);
+    File::options().write(true).open(path).unwrap()
+}
+
+fn only_entry(folder: &Path) -> PathBuf {
     let mut entries = fs::read_dir(folder).unwrap();
     let path = entries.next().unwrap().unwrap().path();
     assert!(entries.next().is_none());
-    File::options().write(true).open(path).unwrap()
+    path
 }
 
 #[test]

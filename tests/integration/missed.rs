@@ -35,7 +35,7 @@ fn a_session_whose_window_passed_during_an_outage_is_missed_once() {
     platform.session(2, "2026-11-23 18:30:00");
     let outage = platform.send_at("2026-11-23T18:00:00+07:00").exits(1);
     assert!(
-        outage.stderr.contains("1 reminders were missed"),
+        outage.stderr.contains("mail: 1 missed"),
         "{}",
         outage.stderr
     );
@@ -204,7 +204,7 @@ fn a_mail_in_doubt_is_held_where_the_operator_wants_that() {
     platform.send();
     platform.send_at(LATER).exits(1);
     platform.send_at("2026-11-23T16:04:00+07:00").succeeds();
-    assert_eq!(platform.ledger(), ["mail|1|unknown|in_doubt"]);
+    assert_eq!(platform.ledger(), ["mail|1|unknown|lost"]);
     assert_eq!(smtp.mails().len(), 1);
 }
 
@@ -216,7 +216,7 @@ fn a_mail_in_doubt_is_not_sent_again_when_the_session_starts() {
         platform.send();
         platform.send_at(now).exits(1);
         platform.send_at("2026-11-23T17:11:00+07:00").succeeds();
-        assert_eq!(platform.ledger(), ["mail|1|unknown|in_doubt"], "{now}");
+        assert_eq!(platform.ledger(), ["mail|1|unknown|lost"], "{now}");
         assert_eq!(smtp.mails().len(), 1);
     }
 }
@@ -231,6 +231,6 @@ fn a_whatsapp_message_in_doubt_is_never_sent_again_blindly() {
     platform.run(&["send", "--now", NOW]);
     platform.send_at(LATER).exits(1);
     platform.send_at("2026-11-23T16:04:00+07:00").succeeds();
-    assert_eq!(platform.ledger(), ["whatsapp|1|unknown|in_doubt"]);
+    assert_eq!(platform.ledger(), ["whatsapp|1|unknown|lost"]);
     assert_eq!(twilio.created().len(), 1);
 }
