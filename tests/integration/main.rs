@@ -6,4 +6,9 @@ mod support;
 mod tls;
 mod twilio;
 
+mod hostile;
+mod mail_errors;
+mod mail_tls;
 mod sending;
+mod templates;
+mod transports;
