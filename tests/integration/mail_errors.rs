@@ -534,6 +534,51 @@ fn a_channel_that_is_down_for_hours_is_said_again_every_hour() {
 }
 
 #[test]
+fn a_quota_that_is_used_up_halfway_keeps_what_was_sent_and_holds_the_rest() {
+    let taken = AtomicUsize::new(0);
+    let smtp = Smtp::builder()
+        .script(move |phase, _| match phase {
+            Phase::Body if taken.fetch_add(1, SeqCst) >= 2 => say("550 5.4.5 Daily quota exceeded"),
+            _ => Reply::Accept,
+        })
+        .start();
+    let platform =
+        platform(&smtp, &["ani", "budi", "siti", "tuti", "wati"]).set("MAIL_CONNECTIONS", "1");
+    platform.send().exits(75);
+    assert_eq!(
+        platform.ledger(),
+        [
+            "sent|NULL",
+            "sent|NULL",
+            "pending|550 5.4.5",
+            "pending|550 5.4.5",
+            "pending|550 5.4.5"
+        ]
+        .iter()
+        .zip(1..)
+        .map(|(state, user)| format!("mail|{user}|{state}"))
+        .collect::<Vec<_>>()
+    );
+    assert_eq!(smtp.mails().len(), 2);
+}
+
+#[test]
+#[ignore = "waits half a minute for answers that never come"]
+fn silence_stops_the_channel_before_the_text_and_is_in_doubt_after_it() {
+    for (phase, state_of_budi, exit) in [
+        (Phase::Mail, "pending|timeout", 75),
+        (Phase::Body, "sending|timeout", 0),
+    ] {
+        let smtp = at(phase, "", || Reply::Silent);
+        let platform = platform(&smtp, &["budi"]);
+        let began = std::time::Instant::now();
+        platform.send().exits(exit);
+        assert!(began.elapsed() < Duration::from_secs(45));
+        assert_eq!(platform.ledger(), [format!("mail|1|{state_of_budi}")]);
+    }
+}
+
+#[test]
 fn many_mails_take_as_many_connections_and_logins_as_the_setting_says() {
     for lines in [1, 3] {
         let smtp = Smtp::builder()
