@@ -14,7 +14,7 @@ use diesel::{
 };
 
 use crate::{
-    db::{Backend, Db, schema::session_reminder_deliveries as ledger},
+    db::{Backend, Db, Lossy, schema::session_reminder_deliveries as ledger},
     time::WallRange,
 };
 
@@ -129,6 +129,7 @@ pub struct Standing {
     pub session_id: i64,
     pub user_id: i64,
     pub lead_minutes: i32,
+    #[diesel(deserialize_as = Lossy)]
     pub scheduled_at: String,
     pub status: String,
     next_attempt_at: Option<NaiveDateTime>,

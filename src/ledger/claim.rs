@@ -9,7 +9,7 @@ use diesel::{
 
 use super::{Channel, HELD, Scope, delay, of_session, status};
 use crate::{
-    db::{Db, schema::session_reminder_deliveries as ledger},
+    db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
     outcome::{Fault, Outcome},
 };
 
@@ -25,6 +25,7 @@ pub struct Row {
     pub kind: String,
     pub lead_minutes: i32,
     /// The platform's digits.
+    #[diesel(deserialize_as = Lossy)]
     pub scheduled_at: String,
     pub attempts: i32,
     rendered_at: Option<NaiveDateTime>,

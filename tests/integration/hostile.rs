@@ -236,7 +236,7 @@ fn nothing_and_numbers_where_a_text_belongs_still_make_a_readable_mail() {
          INSERT INTO users (id, name, email, locale) VALUES (2, NULL, 'two@example.org', NULL),
              (3, '', 'three@example.org', ''), (4, 42, 'four@example.org', 7), (5, x'ff00', x'66697665406578616d706c652e6f7267', x'ff');
          INSERT INTO user_profiles (user_id, phone, whatsapp_opt_in, timezone, locale)
-             VALUES (2, '081234567892', 1, NULL, NULL), (3, '081234567893', '1', '', ''),
+             VALUES (2, '081234567892', 1, NULL, NULL), (3, '081234567893', 1, '', ''),
                     (4, 6281234567894, 1.0, 7, 1), (5, 81234567895, 1, x'ff', 0.5);
          INSERT INTO enrollments VALUES (2, 2, 'active'), (3, 3, 'active'), (4, 4, 'active'), (5, 5, 'active');"
     ));
