@@ -24,7 +24,7 @@ use crate::{
     pass::{
         self, Budget, Pass,
         dry_run::{self, Plan},
-        summary::{Channels, Summary},
+        summary::{self, Channels, Summary},
     },
     platform, text,
     time::{Clock, Zone},
@@ -217,6 +217,7 @@ fn next(db: &mut Db, pass: &Pass) -> Result<String> {
         .map(told)
         .map(|wall| wall.to_string())
         .unwrap_or_default();
+    let start = text::one_line(&start, 30);
     Ok(format!(
         "nothing is due; next: {title}, starts {start}, its reminder goes at {told} ({})",
         pass.zone.0
@@ -240,16 +241,24 @@ fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
 fn describe(plan: &Plan, pass: &Pass) -> Result<String> {
     let (from, to) = pass.window();
     let (from, to) = (pass.zone.wall(from), pass.zone.wall(to));
+    let start = |digits: &str| text::one_line(digits, 30);
     let mut text = format!(
         "sessions that start from {from} to {to} ({})\n",
         pass.zone.0
     );
+    for redirected in summary::redirected(pass) {
+        writeln!(text, "{redirected}")?;
+    }
     writeln!(text, "would send {}:", plan.reminders.len())?;
     for one in &plan.reminders {
         writeln!(
             text,
             "  {:<9} session {} at {}, user {}: {}",
-            one.channel, one.session_id, one.scheduled_at, one.user_id, one.to
+            one.channel,
+            one.session_id,
+            start(&one.scheduled_at),
+            one.user_id,
+            one.to
         )?;
     }
     write!(text, "would skip {}:", plan.skipped.len())?;
@@ -258,7 +267,10 @@ fn describe(plan: &Plan, pass: &Pass) -> Result<String> {
         write!(
             text,
             "\n  {:<9} session {} at {}, user {}: {reason}",
-            one.channel, one.session_id, one.scheduled_at, one.user_id
+            one.channel,
+            one.session_id,
+            start(&one.scheduled_at),
+            one.user_id
         )?;
     }
     Ok(text)

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
-use super::{Pass, line, window::Window};
+use super::{Pass, line, take, window::Window};
 use crate::{
     db::Db,
     ledger::{self, Channel, claim, status},
@@ -179,5 +179,8 @@ fn decide(
 }
 
 fn recipient(channel: Channel, to: &Participant, pass: &Pass) -> Result<String, String> {
+    if pass.zone.parse(&to.scheduled_at).is_none() {
+        return Err(take::no_time(&to.scheduled_at).to_string());
+    }
     line::recipient(channel, to, pass.config).map_err(|fault| fault.to_string())
 }

@@ -142,7 +142,7 @@ impl Summary {
 }
 
 /// Where everything goes instead of to the participants.
-fn redirected(pass: &Pass) -> Vec<String> {
+pub fn redirected(pass: &Pass) -> Vec<String> {
     let reminder = &pass.config.reminder;
     let mail = reminder
         .redirect_mail
