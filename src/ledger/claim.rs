@@ -39,7 +39,7 @@ pub struct Claim {
     claimant: String,
     attempt: i32,
     pub lease_until: DateTime<Utc>,
-    /// What "now" is in the message; the same at every attempt, so that a mail sent again is the same mail.
+    /// What "now" is in the message; kept from an attempt that may have arrived, so that a mail sent again is the same mail.
     pub rendered_at: DateTime<Utc>,
     pub recipient: String,
 }
@@ -207,6 +207,7 @@ pub fn release(db: &mut Db, claim: &Claim, now: DateTime<Utc>) -> QueryResult<bo
         .set((
             ledger::status.eq(status::PENDING),
             ledger::attempts.eq(claim.attempt - 1),
+            ledger::rendered_at.eq(claim.row.rendered_at),
             ledger::next_attempt_at.eq(now.naive_utc()),
             ledger::updated_at.eq(now.naive_utc()),
         ))
@@ -259,9 +260,15 @@ fn settle(
     reason: String,
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
+    // What certainly did not leave will say how long it then is to the start, not how long it was now.
+    let rendered_at = match next_attempt_at {
+        Some(_) => claim.row.rendered_at,
+        None => Some(claim.rendered_at.naive_utc()),
+    };
     let changed = update(ours(claim))
         .set((
             ledger::status.eq(status),
+            ledger::rendered_at.eq(rendered_at),
             ledger::next_attempt_at.eq(next_attempt_at.map(|at| at.naive_utc())),
             ledger::error_code.eq(code),
             ledger::error.eq(reason),
