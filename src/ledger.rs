@@ -7,8 +7,9 @@ pub mod enqueue;
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
-    Queryable, RunQueryDsl, TextExpressionMethods,
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
+    NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
+    TextExpressionMethods,
     dsl::{exists, select, sql},
     sql_types::{Bool, Text},
 };
@@ -121,6 +122,25 @@ pub fn held(db: &mut Db, channel: Channel, now: DateTime<Utc>) -> QueryResult<Op
         .select(ledger::error)
         .limit(1);
     Ok(rows.load::<Option<String>>(db)?.pop().flatten())
+}
+
+/// How a channel stopped, and when that was recorded.
+#[derive(Queryable)]
+pub struct Stop {
+    pub code: String,
+    pub at: NaiveDateTime,
+}
+
+/// The last stop of a channel that rows still wait for.
+pub fn last_stop(db: &mut Db, channel: Channel) -> QueryResult<Option<Stop>> {
+    ledger::table
+        .filter(ledger::status.eq(status::PENDING))
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::error.like(format!("{HELD}%")))
+        .order(ledger::updated_at.desc())
+        .select((ledger::error_code.assume_not_null(), ledger::updated_at))
+        .first(db)
+        .optional()
 }
 
 /// A row that stands for a participant's reminder.

@@ -17,7 +17,7 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use log::{debug, info, warn};
+use log::{Level, debug, info, log, warn};
 
 use super::{
     Pass,
@@ -28,7 +28,7 @@ use super::{
 use crate::{
     db::{self, Db},
     exit::Exit,
-    ledger::{Channel, claim, close},
+    ledger::{self, Channel, Stop, claim, close},
     message::Renderer,
     outcome::{Fault, Outcome},
     platform::profile,
@@ -62,6 +62,7 @@ pub struct Report {
 
 /// Delivers what is due on `channel` until nothing is left, the channel breaks down or the pass's time is over.
 pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) -> Report {
+    let last_stop = ledger::last_stop(&mut db, transport.channel()).unwrap_or_default();
     let stop = AtomicBool::new(false);
     let (to_lines, jobs) = mpsc::channel();
     let (to_coordinator, events) = mpsc::channel();
@@ -86,6 +87,7 @@ pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) 
             outstanding: 0,
             finished: Vec::new(),
             fault: None,
+            last_stop,
             database: None,
             report: Report::default(),
         };
@@ -129,6 +131,10 @@ impl<'a> Lines<'a> {
                 && now < job.start;
             let event = if begin {
                 let outcome = line.deliver(&job, self.renderer, self.pass.config, now);
+                // Before this line takes its next job: the server is not to be asked once more.
+                if matches!(outcome, Outcome::Stopped(_)) {
+                    self.stop.store(true, Ordering::Relaxed);
+                }
                 Event::Done(job, outcome)
             } else {
                 Event::Untouched(job)
@@ -165,6 +171,8 @@ struct Coordinator<'a> {
     finished: Vec<Finished>,
     /// Why the channel takes no more work.
     fault: Option<Fault>,
+    /// How the channel stopped last, where its rows still wait for that.
+    last_stop: Option<Stop>,
     database: Option<diesel::result::Error>,
     report: Report,
 }
@@ -354,13 +362,31 @@ impl<'a> Coordinator<'a> {
         self.report
     }
 
+    /// A stop is said when it begins, when its reason changes, and hourly. The codes tell reasons apart: the words often
+    /// hold a number that never comes twice.
+    fn loudness(&self, fault: &Fault, now: DateTime<Utc>) -> Level {
+        let said = |last: &Stop| {
+            last.code == fault.code
+                && same_hour(last.at.and_utc(), now)
+                && self.report.tally.sent == 0
+        };
+        match self.last_stop.as_ref().is_some_and(said) {
+            true => Level::Info,
+            false => Level::Warn,
+        }
+    }
+
     /// What the channel leaves behind: rows held back, or not recorded, or not reached in time.
     fn close_channel(&mut self) {
         let now = self.pass.clock.now();
         if let Some(fault) = self.fault.take() {
             let held = db::write(self.db, |db| close::hold(db, self.channel, &fault, now));
             debug!("{}: {held:?} rows held back", self.channel.name());
-            warn!("{} has stopped: {fault}", self.channel.name());
+            log!(
+                self.loudness(&fault, now),
+                "{} has stopped: {fault}",
+                self.channel.name()
+            );
             self.report.tally.stop(Exit::TryLater, fault.to_string());
         } else if let Some(error) = self.database.take() {
             let lost = self.finished.len();
@@ -378,6 +404,11 @@ impl<'a> Coordinator<'a> {
             );
         }
     }
+}
+
+/// Whether both are within the same hour of the clock.
+fn same_hour(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
+    one.timestamp().div_euclid(3600) == other.timestamp().div_euclid(3600)
 }
 
 fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> diesel::QueryResult<()> {
