@@ -1,5 +1,6 @@
 //! The database: the only place that knows which one it is. Opening, transactions, what tables there are, migrations.
 
+mod lossy;
 pub mod schema;
 
 use std::{fs::File, io::Read, path::Path};
@@ -16,6 +17,8 @@ use crate::{
     config::Database,
     exit::{self, Exit},
 };
+
+pub use self::lossy::Lossy;
 
 pub type Db = SqliteConnection;
 pub type Backend = Sqlite;

@@ -7,17 +7,21 @@ pub mod enqueue;
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, OptionalExtension,
-    QueryDsl, QueryResult, Queryable, RunQueryDsl, TextExpressionMethods,
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
+    NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
+    TextExpressionMethods,
     dsl::{count_star, exists, select, sql},
     sql_types::{Bool, Text},
     update,
 };
 
 use crate::{
-    db::{Backend, Db, schema::session_reminder_deliveries as ledger},
+    db::{Backend, Db, Lossy, schema::session_reminder_deliveries as ledger},
     time::WallRange,
 };
+
+/// The ledger's name in the database.
+pub const TABLE: &str = "session_reminder_deliveries";
 
 /// A way to reach a participant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -182,12 +186,32 @@ pub fn held(db: &mut Db, channel: Channel, now: DateTime<Utc>) -> QueryResult<Op
     Ok(Some(format!("{reason} (tried again after {until} UTC)")))
 }
 
+/// How a channel stopped, and when that was recorded.
+#[derive(Queryable)]
+pub struct Stop {
+    pub code: String,
+    pub at: NaiveDateTime,
+}
+
+/// The last stop of a channel that rows still wait for.
+pub fn last_stop(db: &mut Db, channel: Channel) -> QueryResult<Option<Stop>> {
+    ledger::table
+        .filter(ledger::status.eq(status::PENDING))
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::error.like(format!("{HELD}%")))
+        .order(ledger::updated_at.desc())
+        .select((ledger::error_code.assume_not_null(), ledger::updated_at))
+        .first(db)
+        .optional()
+}
+
 /// A row that stands for a participant's reminder.
 #[derive(Queryable)]
 pub struct Standing {
     pub session_id: i64,
     pub user_id: i64,
     pub lead_minutes: i32,
+    #[diesel(deserialize_as = Lossy)]
     pub scheduled_at: String,
     pub status: String,
     next_attempt_at: Option<NaiveDateTime>,

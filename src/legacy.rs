@@ -14,7 +14,7 @@ use diesel::{
 
 use crate::{
     db::{
-        Db,
+        Db, Lossy,
         schema::{
             session_participants as participants, session_reminder_deliveries as ledger,
             session_reminder_logs as logs,
@@ -35,7 +35,7 @@ pub fn reminded(
     window: &Window,
     zone: Zone,
 ) -> QueryResult<Vec<i64>> {
-    let started: Vec<(i64, String)> = participants::table
+    let started: Vec<(i64, Lossy)> = participants::table
         .filter(starts_in(walls))
         .filter(of_session(session))
         .filter(not(exists(ours(window))))
@@ -48,6 +48,7 @@ pub fn reminded(
         ))
         .distinct()
         .load(db)?;
+    let started: Vec<(i64, String)> = texts(started);
     let sent = sent_at(db, started.iter().map(|(id, _)| *id).collect())?;
     let by_laravel = |(id, start): &(i64, String)| {
         let times = zone
@@ -75,14 +76,20 @@ fn ours(window: &Window) -> _ {
 }
 
 fn sent_at(db: &mut Db, sessions: Vec<i64>) -> QueryResult<HashMap<i64, String>> {
-    let rows: Vec<(i64, String)> = logs::table
+    let rows: Vec<(i64, Lossy)> = logs::table
         .filter(logs::course_session_id.eq_any(sessions))
         .select((
             logs::course_session_id,
             sql::<Text>("CAST(session_reminder_logs.sent_at AS CHAR(19))"),
         ))
         .load(db)?;
-    Ok(rows.into_iter().collect())
+    Ok(texts(rows))
+}
+
+fn texts<C: FromIterator<(i64, String)>>(rows: Vec<(i64, Lossy)>) -> C {
+    rows.into_iter()
+        .map(|(id, text)| (id, text.into()))
+        .collect()
 }
 
 /// Makes a row for every session of the ledger rows made at `now`, unless it has one.

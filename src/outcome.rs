@@ -28,6 +28,9 @@ impl fmt::Display for Fault {
     }
 }
 
+/// The code of a connection that broke.
+pub const LOST: &str = "lost";
+
 /// What became of one delivery attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

@@ -14,7 +14,7 @@ use diesel::{
 };
 
 use crate::{
-    db::{Backend, Db, schema::session_participants as participants},
+    db::{Backend, Db, Lossy, schema::session_participants as participants},
     time::WallRange,
 };
 
@@ -22,21 +22,32 @@ use crate::{
 #[derive(Debug, Clone, Queryable)]
 pub struct Participant {
     pub session_id: i64,
+    #[diesel(deserialize_as = Lossy)]
     pub session_title: Option<String>,
+    #[diesel(deserialize_as = Lossy)]
     pub course_title: Option<String>,
     /// The platform's digits, as they stand there.
+    #[diesel(deserialize_as = Lossy)]
     pub scheduled_at: String,
     pub duration_minutes: Option<i32>,
     /// `online`, `offline` or `hybrid`.
+    #[diesel(deserialize_as = Lossy)]
     pub mode: Option<String>,
+    #[diesel(deserialize_as = Lossy)]
     pub meeting_url: Option<String>,
+    #[diesel(deserialize_as = Lossy)]
     pub location: Option<String>,
     pub user_id: i64,
+    #[diesel(deserialize_as = Lossy)]
     pub name: Option<String>,
+    #[diesel(deserialize_as = Lossy)]
     pub email: Option<String>,
+    #[diesel(deserialize_as = Lossy)]
     pub phone: Option<String>,
     pub whatsapp_opt_in: Option<bool>,
+    #[diesel(deserialize_as = Lossy)]
     pub timezone: Option<String>,
+    #[diesel(deserialize_as = Lossy)]
     pub locale: Option<String>,
 }
 
@@ -148,6 +159,9 @@ pub fn next_session(
             participants::session_title,
             sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
         ))
-        .load(db)?;
-    Ok(rows.into_iter().next())
+        .load::<(Lossy, Lossy)>(db)?;
+    Ok(rows
+        .into_iter()
+        .next()
+        .map(|(title, start)| (title.into(), start.into())))
 }

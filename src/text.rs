@@ -17,7 +17,7 @@ pub fn one_line(text: &str, max: usize) -> String {
 /// The bidi embeddings, overrides and isolates, which would reorder the text around them (UAX #9; right-to-left letters
 /// and marks need none of them), and the characters of no width that make an empty title look filled in. The joiner of
 /// emoji and the directional marks stay.
-fn is_misleading(c: char) -> bool {
+pub fn is_misleading(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}')
 }
 

@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     db::{self, Db},
     exit::Exit,
-    output, phone,
+    ledger, output, phone,
     platform::profile::{self, Profile},
     text,
     time::Zone,
@@ -74,8 +74,15 @@ fn opt_in_one(db: &mut Db, config: &Config, user: &str, phone: Option<&str>) -> 
     let profile = profile::find(db, user)?;
     let number = number(&profile, phone, &config.app.phone_region)?;
     let now = wall(config);
-    db::write(db, |db| profile::opt_in(db, &profile, &number, now))
-        .context("could not store the opt-in")?;
+    let has_ledger = db::relations(db)?.iter().any(|name| name == ledger::TABLE);
+    db::write(db, |db| {
+        profile::opt_in(db, &profile, &number, now)?;
+        if has_ledger {
+            ledger::forget_opt_out(db, profile.user_id)?;
+        }
+        Ok(())
+    })
+    .context("could not store the opt-in")?;
     Ok(Answer {
         user_id: profile.user_id,
         phone: Some(number),

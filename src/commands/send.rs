@@ -1,14 +1,15 @@
 //! `send`: one pass, as cron runs it every minute.
 
+mod words;
+
 use std::{
-    fmt::Write,
     io::{self, IsTerminal},
     process,
     time::Duration,
 };
 
-use anyhow::{Context, Result};
-use chrono::{DateTime, Utc};
+use anyhow::Result;
+use chrono::{SubsecRound, Utc};
 use chrono_tz::Tz;
 use indicatif::ProgressBar;
 use log::{debug, error, warn};
@@ -19,15 +20,13 @@ use crate::{
     db::{self, Db},
     exit::{self, Exit},
     health,
-    ledger::{Channel, Scope},
+    ledger::Scope,
     lock::{self, Attempt, Lock},
     metrics, output,
     pass::{
-        self, Budget, Pass,
-        dry_run::{self, Plan},
-        summary::{self, Channels, Summary},
+        self, Budget, Pass, dry_run,
+        summary::{Channels, Summary},
     },
-    platform, text,
     time::{Clock, Zone},
 };
 
@@ -41,7 +40,7 @@ pub fn run(config: &Config, args: &cli::Send) -> Result<Exit> {
     }
     let _lock = match lock::take(&config.database) {
         Attempt::Taken(lock) => Some(lock),
-        Attempt::Busy(since) => return busy(since),
+        Attempt::Busy(since) => return busy(config, args, clock, since),
         Attempt::Impossible(path, error) => without_lock(&path.display().to_string(), &error),
     };
     let watcher = config.healthcheck_url.as_deref();
@@ -105,6 +104,7 @@ fn clock(args: &cli::Send) -> Clock {
     let host = Utc::now();
     let now = args.now.unwrap_or(host);
     if !args.dry_run && (now - host).abs() > chrono::Duration::minutes(1) {
+        let host = host.trunc_subsecs(0);
         warn!(
             "--now is {now}, the host's clock says {host}: reminders are sent as if it were that time"
         );
@@ -135,6 +135,9 @@ fn explain(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
         "session_reminder_deliveries",
         "session_reminder_logs",
     ];
+    if exit::of(&error) == Exit::Config {
+        return error;
+    }
     let Ok(relations) = db::relations(db) else {
         return error.context("could not read the database");
     };
@@ -190,16 +193,19 @@ fn claimant() -> String {
     format!("{host}:{}:{}", process::id(), Utc::now().timestamp_micros())
 }
 
-fn busy(since: Duration) -> Result<Exit> {
+fn busy(config: &Config, args: &cli::Send, clock: Clock, since: Duration) -> Result<Exit> {
     let minutes = since.as_secs() / 60;
+    if args.format == Format::Json {
+        let zone = zone(config, &mut db::open(&config.database)?)?;
+        output::json(&nothing(&pass(config, args, clock, zone)))?;
+    } else if io::stdout().is_terminal() {
+        output::line(&"another pass is active: it does what is due")?;
+    }
     if since > TOO_LONG {
         warn!("another pass has been working for {minutes} minutes: look whether it hangs");
         return Ok(Exit::TryLater);
     }
     debug!("another pass is active");
-    if io::stdout().is_terminal() {
-        output::line(&"another pass is active: it does what is due")?;
-    }
     Ok(Exit::Ok)
 }
 
@@ -225,31 +231,8 @@ fn report(
         Format::Json => output::json(summary),
         Format::Text if !io::stdout().is_terminal() => Ok(()),
         Format::Text if due => output::line(summary),
-        Format::Text => output::line(&next(&mut db::open(&config.database)?, pass)?),
+        Format::Text => output::line(&words::next(&mut db::open(&config.database)?, pass)?),
     }
-}
-
-/// For a person who waits for something to happen.
-fn next(db: &mut Db, pass: &Pass) -> Result<String> {
-    let (_, due_until) = pass.window();
-    let found = platform::next_session(db, pass.zone.wall(due_until))
-        .context("could not look for the next session")?;
-    let Some((title, start)) = found else {
-        return Ok("nothing is due; no later session has participants".into());
-    };
-    let title = text::one_line(&title.unwrap_or_default(), 60);
-    let goes = pass.zone.parse(&start).and_then(|start| goes(pass, start));
-    let goes = goes.map_or("some time".into(), |goes| pass.zone.wall(goes).to_string());
-    Ok(format!(
-        "nothing is due; next: {title}, starts {start}, its reminder goes at {goes} ({})",
-        pass.zone.0
-    ))
-}
-
-/// When the next reminder of that start goes: as soon as a window opens.
-fn goes(pass: &Pass, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let windows = pass.windows().into_iter().map(|window| window.opens(start));
-    windows.filter(|opens| *opens > pass.clock.now()).min()
 }
 
 /// `--dry-run`: says what a pass would do.
@@ -265,46 +248,11 @@ fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
     let plan = plan.map_err(|error| explain(&mut db, error))?;
     match args.format {
+        Format::Text => output::line(&words::plan(&plan, &pass)?)?,
         Format::Json => output::json(&dry_run::Report {
             summary: nothing(&pass).dry(),
             plan,
         })?,
-        Format::Text => output::line(&describe(&plan, &pass)?)?,
     }
     Ok(Exit::Ok)
-}
-
-fn describe(plan: &Plan, pass: &Pass) -> Result<String> {
-    let (from, to) = pass.window();
-    let (from, to) = (pass.zone.wall(from), pass.zone.wall(to));
-    let mut text = format!(
-        "sessions that start from {from} to {to} ({})\n",
-        pass.zone.0
-    );
-    for channel in Channel::ALL {
-        if let Some(why) = pass.off(channel) {
-            writeln!(text, "{} is off ({why})", channel.name())?;
-        }
-    }
-    for redirected in summary::redirected(pass) {
-        writeln!(text, "{redirected}")?;
-    }
-    writeln!(text, "would send {}:", plan.reminders.len())?;
-    for one in &plan.reminders {
-        writeln!(
-            text,
-            "  {:<9} session {} at {}, user {}: {}",
-            one.channel, one.session_id, one.scheduled_at, one.user_id, one.to
-        )?;
-    }
-    write!(text, "would skip {}:", plan.skipped.len())?;
-    for one in &plan.skipped {
-        let reason = text::one_line(&one.reason, 200);
-        write!(
-            text,
-            "\n  {:<9} session {} at {}, user {}: {reason}",
-            one.channel, one.session_id, one.scheduled_at, one.user_id
-        )?;
-    }
-    Ok(text)
 }

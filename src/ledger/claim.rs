@@ -9,7 +9,7 @@ use diesel::{
 
 use super::{Channel, HELD, Scope, close, delay, of_session, status};
 use crate::{
-    db::{Db, schema::session_reminder_deliveries as ledger},
+    db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
     outcome::{Fault, Outcome},
     time::Zone,
 };
@@ -26,6 +26,7 @@ pub struct Row {
     pub kind: String,
     pub lead_minutes: i32,
     /// The platform's digits.
+    #[diesel(deserialize_as = Lossy)]
     pub scheduled_at: String,
     pub attempts: i32,
     rendered_at: Option<NaiveDateTime>,
@@ -39,7 +40,7 @@ pub struct Claim {
     claimant: String,
     attempt: i32,
     pub lease_until: DateTime<Utc>,
-    /// What "now" is in the message; the same at every attempt, so that a mail sent again is the same mail.
+    /// What "now" is in the message; kept from an attempt that may have arrived, so that a mail sent again is the same mail.
     pub rendered_at: DateTime<Utc>,
     pub recipient: String,
 }
@@ -228,6 +229,7 @@ pub fn release(db: &mut Db, claim: &Claim, now: DateTime<Utc>) -> QueryResult<bo
         .set((
             ledger::status.eq(status::PENDING),
             ledger::attempts.eq(claim.attempt - 1),
+            ledger::rendered_at.eq(claim.row.rendered_at),
             ledger::next_attempt_at.eq(now.naive_utc()),
             ledger::updated_at.eq(now.naive_utc()),
         ))
@@ -280,9 +282,15 @@ fn settle(
     reason: String,
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
+    // What certainly did not leave will say how long it then is to the start, not how long it was now.
+    let rendered_at = match next_attempt_at {
+        Some(_) => claim.row.rendered_at,
+        None => Some(claim.rendered_at.naive_utc()),
+    };
     let changed = update(ours(claim))
         .set((
             ledger::status.eq(status),
+            ledger::rendered_at.eq(rendered_at),
             ledger::next_attempt_at.eq(next_attempt_at.map(|at| at.naive_utc())),
             ledger::error_code.eq(code),
             ledger::error.eq(reason),

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, OptionalExtension,
-    QueryDsl, QueryResult, RunQueryDsl, TextExpressionMethods, dsl::not, update,
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
+    RunQueryDsl, dsl::not, update,
 };
 
 use super::{Channel, Condition, HELD, Scope, delay, of_session, starts_in, status};
@@ -81,16 +81,8 @@ fn of_channel(channel: Channel, scope: &Scope) -> Condition {
     )
 }
 
-/// Tries of ten minutes that make an hour: so often a channel that stays down is spoken of.
-const TRIES_AN_HOUR: i32 = 6;
-
-/// Holds back every row of a channel that broke down, each by its own growing delay. True: this is news, since the
-/// channel has only just broken down, or for another reason than before, or it has stayed down for another hour.
-pub fn hold(db: &mut Db, channel: Channel, fault: &Fault, now: DateTime<Utc>) -> QueryResult<bool> {
-    let news = match held_before(db, channel, now)? {
-        Some((code, tries)) => code.as_ref() != Some(&fault.code) || tries % TRIES_AN_HOUR == 0,
-        None => true,
-    };
+/// Holds back every row of a channel that broke down, each by its own growing delay.
+pub fn hold(db: &mut Db, channel: Channel, fault: &Fault, now: DateTime<Utc>) -> QueryResult<()> {
     for tries in (0..=3).rev() {
         let waiting = waiting(channel, now).and(tried(tries));
         update(ledger::table.filter(waiting))
@@ -103,22 +95,7 @@ pub fn hold(db: &mut Db, channel: Channel, fault: &Fault, now: DateTime<Utc>) ->
             ))
             .execute(db)?;
     }
-    Ok(news)
-}
-
-/// Why the channel was held back until now, and how often it has been tried.
-fn held_before(
-    db: &mut Db,
-    channel: Channel,
-    now: DateTime<Utc>,
-) -> QueryResult<Option<(Option<String>, i32)>> {
-    ledger::table
-        .filter(waiting(channel, now))
-        .filter(ledger::error.like(format!("{HELD}%")))
-        .order(ledger::attempts.desc())
-        .select((ledger::error_code, ledger::attempts))
-        .first(db)
-        .optional()
+    Ok(())
 }
 
 /// Rows of a channel that might be tried now.

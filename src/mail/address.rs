@@ -37,6 +37,12 @@ fn what_is_wrong(text: &str) -> Option<&'static str> {
     {
         return Some("holds a line break or control character");
     }
+    if text.contains('\u{fffd}') {
+        return Some("is not valid text");
+    }
+    if text.contains(is_invisible) {
+        return Some("holds invisible characters");
+    }
     if text.contains([',', ';']) || text.matches('@').count() > 1 {
         return Some("is more than one address");
     }
@@ -47,6 +53,11 @@ fn what_is_wrong(text: &str) -> Option<&'static str> {
         return Some("holds a blank");
     }
     (!text.contains('@')).then_some("has no @")
+}
+
+/// Nobody means these in an address, and on a screen it would pass for another one.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// International domains travel as punycode, so that only a non-ASCII local part needs SMTPUTF8 (RFC 6531).
@@ -110,7 +121,10 @@ mod tests {
             ("bu\u{a0}di@example.com", "blank"),
             ("budi@exa_mple..com", "after the @"),
             ("budi..x@example.com", "before the @"),
-            ("budi@\u{202e}moc", "after the @"),
+            ("budi@\u{202e}moc", "invisible"),
+            ("bu\u{ad}di@example.com", "invisible"),
+            ("bu\u{200b}di@example.com", "invisible"),
+            ("bu\u{fffd}di@example.com", "not valid text"),
             (long.as_str(), "before the @"),
         ] {
             let fault = parse(text).unwrap_err();

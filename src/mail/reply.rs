@@ -6,7 +6,7 @@ use std::time::Duration;
 use lettre::Address;
 
 use super::trouble::{Trouble, full_code, quote, split_enhanced, with_quote};
-use crate::outcome::{Fault, Outcome};
+use crate::outcome::{Fault, LOST, Outcome};
 use crate::text::mask_email;
 
 /// "Receiving mail at a rate that prevents additional messages" (4.2.1) passes in minutes, not seconds.
@@ -34,12 +34,12 @@ pub fn outcome(phase: Phase, trouble: &Trouble, from: &Address, to: &Address) ->
             "the mail server fell silent before the mail was handed over",
         )),
         Trouble::Tls(text) | Trouble::Lost(text) if phase == Phase::Body => in_doubt(
-            "lost",
+            LOST,
             &format!("the connection broke after the text ({})", quote(text)),
         ),
         Trouble::Tls(text) | Trouble::Lost(text) => Outcome::Retry {
             fault: Fault::new(
-                "lost",
+                LOST,
                 format!("the connection to the mail server broke ({})", quote(text)),
             ),
             after: None,

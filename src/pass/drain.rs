@@ -29,9 +29,9 @@ use super::{
 use crate::{
     db::{self, Db},
     exit::Exit,
-    ledger::{self, Channel, claim, close},
+    ledger::{self, Channel, Stop, claim, close},
     message::Renderer,
-    outcome::{Fault, Outcome},
+    outcome::{Fault, LOST, Outcome},
     platform::profile,
     text,
 };
@@ -39,8 +39,8 @@ use crate::{
 /// A pass takes no new work after this.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// So many deliveries in doubt, one after the other, and the next would be too.
-const DOUBTS: u32 = 3;
+/// So many connections broken in the middle of a delivery, one after the other, and the next would be too.
+const BREAKS: u32 = 3;
 
 /// How often a record is tried when the database refuses, a second apart, on top of the wait for its lock.
 const RECORD_TRIES: u32 = 5;
@@ -55,6 +55,7 @@ pub struct Report {
 
 /// Delivers what is due on `channel` until nothing is left, the channel breaks down or the pass's time is over.
 pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) -> Report {
+    let last_stop = ledger::last_stop(&mut db, transport.channel()).unwrap_or_default();
     let stop = AtomicBool::new(false);
     let (to_lines, jobs) = mpsc::channel();
     let (to_coordinator, events) = mpsc::channel();
@@ -79,8 +80,9 @@ pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) 
             outstanding: 0,
             finished: Vec::new(),
             fault: None,
+            last_stop,
             database: None,
-            doubts: 0,
+            breaks: 0,
             quota: usize::MAX,
             report: Report::default(),
         };
@@ -106,9 +108,11 @@ struct Coordinator<'a> {
     finished: Vec<Finished>,
     /// Why the channel takes no more work.
     fault: Option<Fault>,
+    /// How the channel stopped last, where its rows still wait for that.
+    last_stop: Option<Stop>,
     database: Option<diesel::result::Error>,
-    /// Deliveries in doubt since the last that was clear.
-    doubts: u32,
+    /// Connections broken since the last delivery that had an answer.
+    breaks: u32,
     /// How many mails the day's budget still allows.
     quota: usize,
     report: Report,
@@ -229,13 +233,16 @@ impl<'a> Coordinator<'a> {
     fn consider(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Stopped(fault) => self.stop(fault.clone()),
-            Outcome::InDoubt(fault) => {
-                self.doubts += 1;
-                if self.doubts >= DOUBTS {
-                    self.stop(fault.clone());
-                }
-            }
-            _ => self.doubts = 0,
+            Outcome::InDoubt(fault) => self.strike(fault),
+            Outcome::Retry { fault, .. } if fault.code == LOST => self.strike(fault),
+            _ => self.breaks = 0,
+        }
+    }
+
+    fn strike(&mut self, fault: &Fault) {
+        self.breaks += 1;
+        if self.breaks >= BREAKS {
+            self.stop(fault.clone());
         }
     }
 
@@ -336,6 +343,20 @@ impl<'a> Coordinator<'a> {
         self.report
     }
 
+    /// A stop is said when it begins, when its reason changes, and hourly. The codes tell reasons apart: the words often
+    /// hold a number that never comes twice.
+    fn loudness(&self, fault: &Fault, now: DateTime<Utc>) -> Level {
+        let said = |last: &Stop| {
+            last.code == fault.code
+                && same_hour(last.at.and_utc(), now)
+                && self.report.tally.sent == 0
+        };
+        match self.last_stop.as_ref().is_some_and(said) {
+            true => Level::Info,
+            false => Level::Warn,
+        }
+    }
+
     /// What the channel leaves behind: rows held back, or not recorded, or not reached in time.
     fn close_channel(&mut self) {
         let now = self.pass.clock.now();
@@ -344,13 +365,18 @@ impl<'a> Coordinator<'a> {
             self.fault = Some(Fault::new("budget", reason));
         }
         if let Some(fault) = self.fault.take() {
-            let news = db::write(self.db, |db| close::hold(db, self.channel, &fault, now));
-            let level = if news.unwrap_or(true) {
-                Level::Warn
-            } else {
-                Level::Info
-            };
-            log!(level, "{} has stopped: {fault}", self.channel.name());
+            if let Err(error) = db::write(self.db, |db| close::hold(db, self.channel, &fault, now))
+            {
+                warn!(
+                    "{}: could not hold its rows back: {error}",
+                    self.channel.name()
+                );
+            }
+            log!(
+                self.loudness(&fault, now),
+                "{} has stopped: {fault}",
+                self.channel.name()
+            );
             self.report.tally.stop(Exit::TryLater, fault.to_string());
         } else if let Some(error) = self.database.take() {
             if !self.finished.is_empty() {
@@ -370,6 +396,11 @@ impl<'a> Coordinator<'a> {
             );
         }
     }
+}
+
+/// Whether both are within the same hour of the clock.
+fn same_hour(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
+    one.timestamp().div_euclid(3600) == other.timestamp().div_euclid(3600)
 }
 
 fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> diesel::QueryResult<()> {

@@ -188,5 +188,8 @@ fn decide(
 }
 
 fn recipient(channel: Channel, to: &Participant, pass: &Pass) -> Result<String, String> {
+    if pass.zone.parse(&to.scheduled_at).is_none() {
+        return Err(take::no_time(&to.scheduled_at).to_string());
+    }
     line::recipient(channel, to, pass.config).map_err(|fault| fault.to_string())
 }

@@ -21,6 +21,7 @@ use crate::{
     },
     outcome::Fault,
     platform::{self, Participant},
+    text,
 };
 
 /// What came of looking at the next rows.
@@ -120,7 +121,10 @@ fn ready(
     if participant.scheduled_at != row.scheduled_at {
         return Err(cancelled(
             "moved",
-            format!("the session was moved to {}", participant.scheduled_at),
+            format!(
+                "the session was moved to {}",
+                text::one_line(&participant.scheduled_at, 30)
+            ),
         ));
     }
     if channel == Channel::Whatsapp && !participant.opted_in() {
@@ -130,10 +134,7 @@ fn ready(
         ));
     }
     let Some(start) = pass.zone.parse(&row.scheduled_at) else {
-        return Err((
-            status::FAILED,
-            Fault::new("scheduled_at", format!("{:?} is no time", row.scheduled_at)),
-        ));
+        return Err((status::FAILED, no_time(&row.scheduled_at)));
     };
     if start - now < LAST_MOMENT {
         return Err((status::MISSED, Fault::new("too_late", "the session begins")));
@@ -141,6 +142,15 @@ fn ready(
     let recipient = line::recipient(channel, participant, pass.config)
         .map_err(|fault| (status::FAILED, fault))?;
     Ok((participant.clone(), start, recipient))
+}
+
+/// What is wrong with a start that nobody can read.
+pub fn no_time(digits: &str) -> Fault {
+    let shown = text::cut(digits, 30);
+    Fault::new(
+        "scheduled_at",
+        format!("the start {shown:?} is no time: correct it in the session's record"),
+    )
 }
 
 fn end(

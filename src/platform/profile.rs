@@ -10,7 +10,7 @@ use diesel::{
 
 use crate::{
     db::{
-        self, Db,
+        self, Db, Lossy,
         schema::{user_profiles as profiles, users},
     },
     exit::{self, Exit},
@@ -42,10 +42,10 @@ pub fn find(db: &mut Db, who: &str) -> Result<Profile> {
         .filter(profiles::user_id.eq(user_id))
         .order(profiles::id)
         .select((profiles::id, profiles::phone, profiles::whatsapp_opt_in))
-        .first::<(i64, Option<String>, Option<bool>)>(db)
+        .first::<(i64, Lossy, Option<bool>)>(db)
         .optional()?;
     let (id, phone, opted_in) = match found {
-        Some((id, phone, opted_in)) => (Some(id), phone, opted_in.unwrap_or(false)),
+        Some((id, phone, opted_in)) => (Some(id), phone.into(), opted_in.unwrap_or(false)),
         None => (None, None, false),
     };
     Ok(Profile {

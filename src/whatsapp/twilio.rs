@@ -15,7 +15,7 @@ use super::Request;
 use super::error::Answer;
 use super::pace::Pace;
 use crate::config;
-use crate::outcome::{Fault, Outcome};
+use crate::outcome::{Fault, LOST, Outcome};
 use crate::text::{mask_phone, one_line};
 
 const RESOLVE: Duration = Duration::from_secs(5);
@@ -202,7 +202,7 @@ fn in_doubt(error: &Error) -> Outcome {
     let code = if matches!(error, Error::Timeout(_)) {
         "timeout"
     } else {
-        "lost"
+        LOST
     };
     let reason = format!(
         "no answer from Twilio ({}): the message may or may not have been taken",
@@ -221,7 +221,7 @@ fn not_sent(error: &Error) -> Outcome {
         )
     {
         let fault = Fault::new(
-            "lost",
+            LOST,
             format!("the connection to Twilio broke ({})", words(error)),
         );
         return Outcome::Retry { fault, after: None };

@@ -274,6 +274,12 @@ impl Run {
         self
     }
 
+    /// What stderr says, but for the warning that every `--now` brings.
+    pub fn complaints(&self) -> Vec<&str> {
+        let lines = self.stderr.lines();
+        lines.filter(|line| !line.contains("--now is")).collect()
+    }
+
     /// stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {

@@ -1,0 +1,156 @@
+//! The operator's own templates: one file at a time, and a broken one is known before anybody is due.
+
+use std::fs;
+
+use crate::{
+    smtp::Smtp,
+    support::{NOW, Platform, START},
+    twilio::Twilio,
+};
+
+/// Session 1, one participant on both channels, and a folder of templates with these files.
+fn platform(smtp: &Smtp, twilio: &Twilio, files: &[(&str, &str)]) -> Platform {
+    let platform = Platform::seed()
+        .mail(smtp)
+        .whatsapp(twilio)
+        .set("REMINDER_TEMPLATES", "pesan");
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    platform.opted_in(1, "081234567890");
+    fs::create_dir(platform.path("pesan")).unwrap();
+    for (name, text) in files {
+        let file = platform.path("pesan").join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    platform
+}
+
+#[test]
+fn a_file_replaces_its_template_and_no_other() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let files = [
+        ("id/mail.subject.txt", "{{ session }} sebentar lagi\n"),
+        ("id/mail.html", "<p>Hai {{ name }}</p>"),
+    ];
+    let platform = platform(&smtp, &twilio, &files);
+    platform.sql("UPDATE users SET name = '<b>Budi</b>'");
+    platform.send().succeeds();
+    let mails = smtp.mails();
+    assert_eq!(mails[0].subject(), "Pecahan sebentar lagi");
+    assert_eq!(
+        mails[0].html().trim(),
+        "<p>Hai &lt;b&gt;Budi&lt;&#x2f;b&gt;</p>"
+    );
+    assert!(
+        mails[0]
+            .text()
+            .contains("Sesi kursus Anda akan dimulai dalam 1 jam.")
+    );
+    assert!(
+        twilio.created()[0]
+            .body
+            .as_ref()
+            .unwrap()
+            .contains("Pengingat Sesi Kursus")
+    );
+}
+
+#[test]
+fn a_subject_of_several_lines_stays_one_header() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let files = [(
+        "id/mail.subject.txt",
+        "{{ session }}\r\nBcc: eve@example.net\n\nX: y\n",
+    )];
+    let platform = platform(&smtp, &twilio, &files);
+    platform.send().succeeds();
+    assert_eq!(
+        smtp.mails()[0].subject(),
+        "Pecahan Bcc: eve@example.net X: y"
+    );
+    assert_eq!(smtp.mails()[0].header("Bcc"), None);
+}
+
+#[test]
+fn a_broken_mail_template_names_file_and_line_and_whatsapp_still_goes() {
+    for (text, line, what) in [
+        ("Halo {{ name }},\n\n{% if link %}\n", 3, "syntax error"),
+        ("Halo\n{{ nama }}\n", 2, "undefined"),
+        ("Halo {{ name|besar }}\n", 1, "unknown filter"),
+    ] {
+        let (smtp, twilio) = (Smtp::start(), Twilio::start());
+        let platform = platform(&smtp, &twilio, &[("id/mail.txt", text)]);
+        let run = platform
+            .run(&["send", "--now", NOW, "--format", "json"])
+            .exits(78);
+        let place = format!("pesan/id/mail.txt:{line}: {what}");
+        assert!(run.stderr.contains(&place), "{place}: {}", run.stderr);
+        assert!(run.stderr.contains("REMINDER_TEMPLATES"), "{}", run.stderr);
+        assert_eq!((smtp.mails().len(), twilio.created().len()), (0, 1));
+        assert_eq!(run.json()["channels"]["whatsapp"]["sent"], 1);
+        assert_eq!(
+            platform.ledger(),
+            ["mail|1|pending|NULL", "whatsapp|1|sent|NULL"]
+        );
+
+        fs::remove_file(platform.path("pesan/id/mail.txt")).unwrap();
+        platform.send().succeeds();
+        assert_eq!((smtp.mails().len(), twilio.created().len()), (1, 1));
+    }
+}
+
+#[test]
+fn a_broken_whatsapp_template_stops_whatsapp_only() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = platform(&smtp, &twilio, &[("en/whatsapp.txt", "Hi {{ oops }}")]);
+    let run = platform.send().exits(78);
+    assert!(
+        run.stderr.contains("pesan/en/whatsapp.txt:1: undefined"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!((smtp.mails().len(), twilio.created().len()), (1, 0));
+}
+
+#[test]
+fn a_broken_template_is_said_on_a_day_without_sessions_too() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = platform(&smtp, &twilio, &[("id/mail.html", "{{")]);
+    platform.sql("DELETE FROM course_sessions");
+    let run = platform.send().exits(78);
+    assert!(
+        run.stderr.contains("pesan/id/mail.html:1"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_name_that_replaces_nothing_is_said_with_the_names_there_are() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = platform(&smtp, &twilio, &[("id/mail.htm", "<p>Hai</p>")]);
+    let run = platform.send().exits(78);
+    assert!(
+        run.stderr
+            .contains("pesan/id/mail.htm replaces no template"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("id/mail.html"), "{}", run.stderr);
+    assert_eq!((smtp.mails().len(), twilio.created().len()), (0, 1));
+}
+
+#[test]
+fn a_missing_folder_stops_before_anything_is_sent() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = platform(&smtp, &twilio, &[]).set("REMINDER_TEMPLATES", "pesan-lama");
+    let run = platform.send().exits(78);
+    assert!(
+        run.stderr.contains("REMINDER_TEMPLATES is \""),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("pesan-lama"), "{}", run.stderr);
+    assert_eq!((smtp.mails().len(), twilio.created().len()), (0, 0));
+}
