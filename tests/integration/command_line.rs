@@ -166,7 +166,7 @@ fn a_dry_run_says_who_would_get_what_and_who_not_writes_nothing_and_connects_to_
             .run(&elsewhere)
             .succeeds()
             .stdout
-            .contains("would send 0:")
+            .contains("would send nobody")
     );
 
     assert_eq!(fs::read(platform.path("platform.sqlite")).unwrap(), before);
