@@ -6,4 +6,6 @@ mod support;
 mod tls;
 mod twilio;
 
+mod demo;
+mod migrate;
 mod sending;
