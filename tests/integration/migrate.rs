@@ -140,7 +140,7 @@ fn dump(platform: &Platform) -> Vec<String> {
 #[test]
 fn a_platform_without_its_notification_migrations_gets_what_they_make_in_their_shape() {
     let shape = |platform: &Platform, table: &str| {
-        let columns = "name, lower(type), \"notnull\", trim(dflt_value, '''')";
+        let columns = "name, lower(type), \"notnull\"";
         platform.rows(
             columns,
             &format!("pragma_table_info('{table}') ORDER BY name"),
