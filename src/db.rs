@@ -3,7 +3,11 @@
 mod lossy;
 pub mod schema;
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::Path,
+};
 
 use anyhow::{Context, Result};
 use diesel::{
@@ -44,25 +48,39 @@ pub fn open(database: &Database) -> Result<Db> {
     connect(path, "rw")
 }
 
-/// Opens the database for `migrate`: a file that does not exist is made, with a write-ahead log, so that readers and
-/// the pass do not wait for each other. A file that exists keeps the journal mode its owner gave it.
-pub fn open_or_create(database: &Database) -> Result<Db> {
+/// How a database of our own keeps its journal: readers and the pass do not wait for each other.
+pub const NEW_JOURNAL: &str = "PRAGMA journal_mode = WAL;";
+
+/// Whether `migrate` begins with nothing: no file, or one without a byte in it.
+pub fn is_new(database: &Database) -> bool {
     let Database::Sqlite(path) = database;
-    if path.exists() {
-        return connect(path, "rw");
+    std::fs::metadata(path).map_or_else(
+        |error| error.kind() == ErrorKind::NotFound,
+        |file| file.is_file() && file.len() == 0,
+    )
+}
+
+/// Makes the file of a new database. (One that is there already keeps the journal mode its owner gave it.)
+///
+/// # Errors
+/// Ends with 78 when there is no folder for it.
+pub fn make(database: &Database) -> Result<Db> {
+    let Database::Sqlite(path) = database;
+    if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+        let text = format!(
+            "there is no folder {} for the database: make it, or correct DB_DATABASE or DATABASE_URL",
+            folder.display()
+        );
+        return Err(exit::error(Exit::Config, text));
     }
     let mut db = connect(path, "rwc")?;
-    db.batch_execute("PRAGMA journal_mode = WAL;")
+    db.batch_execute(NEW_JOURNAL)
         .with_context(|| unusable(path))?;
     Ok(db)
 }
 
-/// The database for a `migrate` that will be undone: a file that does not exist stays so.
-pub fn open_or_pretend(database: &Database) -> Result<Db> {
-    let Database::Sqlite(path) = database;
-    if path.exists() {
-        return connect(path, "rw");
-    }
+/// A new database that nobody will see: to try on it what would be done to a real one.
+pub fn pretend() -> Result<Db> {
     Db::establish(":memory:").context("could not open a database in memory")
 }
 
@@ -130,6 +148,24 @@ fn unusable(path: &Path) -> String {
     format!("could not open the database {}", path.display())
 }
 
+/// What to do about an error that every later run would meet again; `None` for those that pass. SQLite's own words are
+/// the only thing that tells them apart.
+pub fn cure(error: &anyhow::Error) -> Option<&'static str> {
+    match error.root_cause().to_string().as_str() {
+        "attempt to write a readonly database" => Some(
+            "this user may not write the database file or its folder; run this as the platform's user (`crontab -u www-data -e`)",
+        ),
+        "unable to open database file" => Some(
+            "this user may not use the database file or its folder; run this as the platform's user (`crontab -u www-data -e`)",
+        ),
+        "file is not a database" => Some("correct DB_DATABASE or DATABASE_URL"),
+        cause if cause.starts_with("no such column") || cause.starts_with("no such table") => {
+            Some("the platform's tables have changed; run `reminders migrate`")
+        }
+        _ => None,
+    }
+}
+
 /// Runs `work` in a transaction that has the right to write from its first statement: one that reads first and then
 /// asks for it can be refused for good while another writer works.
 pub fn write<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> QueryResult<T>) -> QueryResult<T> {
@@ -167,6 +203,14 @@ pub fn view_definition(db: &mut Db, view: &str) -> QueryResult<Option<String>> {
 
 fn names(rows: QueryResult<Vec<Name>>) -> QueryResult<Vec<String>> {
     Ok(rows?.into_iter().map(|row| row.name).collect())
+}
+
+/// The migrations that Laravel has run on this database, by the names of their files without `.php`.
+pub fn laravel_migrations(db: &mut Db) -> QueryResult<Vec<String>> {
+    if columns(db, "migrations")?.is_empty() {
+        return Ok(Vec::new());
+    }
+    names(sql_query("SELECT migration AS name FROM migrations").load(db))
 }
 
 /// A migration of `migrations/`, kept in the table that Diesel's own tools read.
@@ -214,11 +258,17 @@ impl Migration {
         Ok(statements)
     }
 
-    /// The statement that forgets that it has run.
-    pub fn forget(&self) -> String {
-        format!(
-            "DELETE FROM {MIGRATIONS_TABLE} WHERE version = '{}';",
-            self.version
-        )
+    /// The statement that forgets that it has run, leaving no empty table behind.
+    pub fn forget(&self, db: &mut Db) -> QueryResult<String> {
+        let others = format!("SELECT version AS name FROM {MIGRATIONS_TABLE} WHERE version <> ?");
+        let others = sql_query(others).bind::<Text, _>(self.version);
+        Ok(if names(others.load(db))?.is_empty() {
+            format!("DROP TABLE {MIGRATIONS_TABLE};")
+        } else {
+            format!(
+                "DELETE FROM {MIGRATIONS_TABLE} WHERE version = '{}';",
+                self.version
+            )
+        })
     }
 }

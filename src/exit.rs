@@ -2,6 +2,8 @@
 
 use std::{fmt, process::ExitCode};
 
+use crate::db;
+
 /// How a command ended. Ordered by weight: of several, the heaviest is the process's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -62,7 +64,8 @@ pub fn at_least(exit: Exit, error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// The exit code of an error: its own if it carries one, 75 when the database could not serve, else 1.
+/// The exit code of an error: its own if it carries one, 75 when the database could not serve (78 when it never will
+/// until somebody does something about it), else 1.
 pub fn of(error: &anyhow::Error) -> Exit {
     if let Some(ending) = error.chain().find_map(|e| e.downcast_ref::<Ending>()) {
         return ending.exit;
@@ -70,10 +73,12 @@ pub fn of(error: &anyhow::Error) -> Exit {
     let database = |e: &(dyn std::error::Error + 'static)| {
         e.is::<diesel::result::Error>() || e.is::<diesel::ConnectionError>()
     };
-    if error.chain().any(database) {
-        Exit::TryLater
-    } else {
+    if !error.chain().any(database) {
         Exit::Failed
+    } else if db::cure(error).is_some() {
+        Exit::Config
+    } else {
+        Exit::TryLater
     }
 }
 

@@ -53,7 +53,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(&cli);
     let ended = run(&cli).unwrap_or_else(|error| {
-        error!("{error:#}");
+        match db::cure(&error) {
+            Some(cure) => error!("{error:#}: {cure}"),
+            None => error!("{error:#}"),
+        }
         exit::of(&error)
     });
     ended.into()

@@ -11,11 +11,13 @@ mod twilio;
 
 mod command_line;
 mod config;
+mod demo;
 mod due;
 mod hostile;
 mod legacy;
 mod mail_errors;
 mod mail_tls;
+mod migrate;
 mod missed;
 mod moved;
 mod opt_in;

@@ -4,7 +4,7 @@ INSERT INTO courses (id, title, mode, default_meeting_url) VALUES
     (2, 'English Conversation', 'hybrid', 'https://meet.example.org/english');
 INSERT INTO course_sessions (id, course_id, title, mode, scheduled_at, duration_minutes, location) VALUES
     (1, 1, 'Pecahan dan Desimal', NULL, '@60', 90, NULL),
-    (2, 2, 'Small Talk', NULL, '@58', 60, 'Ruang 3, Jl. Merdeka 10, Bandung'),
+    (2, 2, 'Small Talk', NULL, '@64', 60, 'Ruang 3, Jl. Merdeka 10, Bandung'),
     (3, 1, 'Persamaan Linear', NULL, '@180', 90, NULL),
     (4, 2, 'Job Interviews', 'offline', '@1440', 60, 'Ruang 3, Jl. Merdeka 10, Bandung');
 INSERT INTO users (id, name, email, status, locale) VALUES
