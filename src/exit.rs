@@ -55,6 +55,12 @@ pub fn error(exit: Exit, text: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Ending { exit, text })
 }
 
+/// The exit code that an error was given, and with it its own words.
+pub fn chosen(error: &anyhow::Error) -> Option<Exit> {
+    let ending = error.chain().find_map(|e| e.downcast_ref::<Ending>());
+    ending.map(|ending| ending.exit)
+}
+
 /// The same error, with an exit code no lighter than `exit`.
 pub fn at_least(exit: Exit, error: anyhow::Error) -> anyhow::Error {
     if of(&error) >= exit {
@@ -67,8 +73,8 @@ pub fn at_least(exit: Exit, error: anyhow::Error) -> anyhow::Error {
 /// The exit code of an error: its own if it carries one, 75 when the database could not serve (78 when it never will
 /// until somebody does something about it), else 1.
 pub fn of(error: &anyhow::Error) -> Exit {
-    if let Some(ending) = error.chain().find_map(|e| e.downcast_ref::<Ending>()) {
-        return ending.exit;
+    if let Some(exit) = chosen(error) {
+        return exit;
     }
     let database = |e: &(dyn std::error::Error + 'static)| {
         e.is::<diesel::result::Error>() || e.is::<diesel::ConnectionError>()

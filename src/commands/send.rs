@@ -135,7 +135,7 @@ fn explain(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
         "session_reminder_deliveries",
         "session_reminder_logs",
     ];
-    if exit::of(&error) == Exit::Config {
+    if exit::chosen(&error).is_some() {
         return error;
     }
     let Ok(relations) = db::relations(db) else {
