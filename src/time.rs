@@ -16,13 +16,16 @@ pub const DIGITS: &str = "%Y-%m-%d %H:%M:%S";
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: DateTime<Utc>,
+    host: DateTime<Utc>,
     since: Instant,
 }
 
 impl Clock {
-    pub fn starting_at(start: DateTime<Utc>) -> Self {
+    /// A clock that says `start` when the host's says `host`.
+    pub fn starting_at(start: DateTime<Utc>, host: DateTime<Utc>) -> Self {
         Self {
             start: start.trunc_subsecs(0),
+            host,
             since: Instant::now(),
         }
     }
@@ -34,6 +37,11 @@ impl Clock {
             .checked_add_signed(elapsed)
             .unwrap_or(DateTime::<Utc>::MAX_UTC)
             .trunc_subsecs(0)
+    }
+
+    /// A moment of this clock as the host's clock has it: what other servers go by.
+    pub fn on_host(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
+        self.host + (instant - self.start)
     }
 
     /// How long the pass has been running.

@@ -3,11 +3,14 @@
 mod code;
 mod error;
 mod file;
+mod lookup;
 mod pace;
 mod twilio;
 
+use chrono::{DateTime, Utc};
+
 use crate::config;
-use crate::outcome::Outcome;
+use crate::outcome::{Fault, Outcome};
 
 /// One WhatsApp message ready to go.
 #[derive(Debug, Clone)]
@@ -32,6 +35,20 @@ impl Request {
     }
 }
 
+/// A message that Twilio may have taken: what tells it from all others.
+pub struct Trace<'a> {
+    /// E.164, without the `whatsapp:` prefix.
+    pub to: &'a str,
+    /// When it was first tried, by the host's clock.
+    pub since: DateTime<Utc>,
+    /// The session's start in words, which every message of it has...
+    pub phrase: &'a str,
+    /// ...but for those of a template that words it otherwise: then the whole text tells.
+    pub body: &'a str,
+    /// Messages that are known to be others.
+    pub known: &'a [String],
+}
+
 /// Shared by all threads of a pass: keeps connections alive and paces the sends.
 pub enum Client {
     Twilio(Box<twilio::Twilio>),
@@ -45,6 +62,15 @@ impl Client {
                 Client::Twilio(Box::new(twilio::Twilio::new(settings)))
             }
             config::WhatsappTransport::File(folder) => Client::File(folder.clone()),
+        }
+    }
+
+    /// Looks for a message that may have been taken: found, it was sent; the error means that this cannot be told now.
+    /// In a folder of files nothing is ever in doubt.
+    pub fn find(&self, trace: &Trace<'_>) -> Result<Option<Outcome>, Fault> {
+        match self {
+            Client::Twilio(twilio) => twilio.find(trace),
+            Client::File(_) => Ok(None),
         }
     }
 

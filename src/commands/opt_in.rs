@@ -3,7 +3,7 @@
 use std::{fmt, fs, path::Path};
 
 use anyhow::{Context, Result, anyhow};
-use chrono::{NaiveDateTime, Utc};
+use chrono::{NaiveDateTime, SubsecRound, Utc};
 use chrono_tz::Tz;
 use csv::StringRecord;
 use log::error;
@@ -149,5 +149,5 @@ fn fields(line: &[u8], is_first: bool) -> Result<Option<StringRecord>> {
 /// Now, as Laravel would write it into `updated_at`.
 fn wall(config: &Config) -> NaiveDateTime {
     let zone = Zone(config.zone.unwrap_or(Tz::UTC));
-    zone.wall(crate::time::Clock::starting_at(Utc::now()).now())
+    zone.wall(Utc::now().trunc_subsecs(0))
 }

@@ -104,12 +104,12 @@ fn clock(args: &cli::Send) -> Clock {
     let host = Utc::now();
     let now = args.now.unwrap_or(host);
     if !args.dry_run && (now - host).abs() > chrono::Duration::minutes(1) {
-        let host = host.trunc_subsecs(0);
         warn!(
-            "--now is {now}, the host's clock says {host}: reminders are sent as if it were that time"
+            "--now is {now}, the host's clock says {}: reminders are sent as if it were that time",
+            host.trunc_subsecs(0)
         );
     }
-    Clock::starting_at(now)
+    Clock::starting_at(now, host)
 }
 
 /// Decides with as little reading as possible whether there is anything to do.

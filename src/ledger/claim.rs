@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl,
-    dsl::sql, sql_types::Text, update,
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
+    Queryable, RunQueryDsl, dsl::sql, sql_types::Text, update,
 };
 
 use super::{Channel, HELD, Scope, close, delay, of_session, status};
@@ -30,6 +30,19 @@ pub struct Row {
     pub scheduled_at: String,
     pub attempts: i32,
     rendered_at: Option<NaiveDateTime>,
+    recipient: Option<String>,
+}
+
+impl Row {
+    /// Since when an earlier attempt may have arrived: what certainly did not leave keeps no `rendered_at`.
+    pub fn in_doubt_since(&self) -> Option<DateTime<Utc>> {
+        self.rendered_at.map(|time| time.and_utc())
+    }
+
+    /// Where the attempt in doubt went.
+    pub fn former_recipient(&self) -> Option<&str> {
+        self.recipient.as_deref()
+    }
 }
 
 /// A row that is ours until its lease ends.
@@ -57,6 +70,7 @@ macro_rules! row {
             sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
             ledger::attempts,
             ledger::rendered_at,
+            ledger::recipient,
         )
     };
 }
@@ -112,6 +126,17 @@ fn due<'a>(channel: Channel, scope: &'a Scope, now: DateTime<Utc>) -> _ {
         .filter(session)
 }
 
+/// The messages to a recipient that other rows have.
+pub fn message_ids(db: &mut Db, channel: Channel, recipient: &str) -> QueryResult<Vec<String>> {
+    ledger::table
+        .filter(ledger::status.eq_any([status::SENT, status::FAILED]))
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::recipient.eq(recipient))
+        .filter(ledger::message_id.is_not_null())
+        .select(ledger::message_id.assume_not_null())
+        .load(db)
+}
+
 /// Makes a row ours: its lease begins, its attempt counts.
 pub fn claim(
     db: &mut Db,
@@ -120,7 +145,7 @@ pub fn claim(
     recipient: String,
     now: DateTime<Utc>,
 ) -> QueryResult<Claim> {
-    let rendered_at = row.rendered_at.map_or(now, |time| time.and_utc());
+    let rendered_at = row.in_doubt_since().unwrap_or(now);
     let attempt = row.attempts + 1;
     update(ledger::table.find(row.id))
         .set((

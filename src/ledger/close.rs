@@ -21,29 +21,33 @@ pub const LAST_MOMENT: Duration = Duration::minutes(1);
 /// How far back starts are looked at one by one around a change of the clocks; anything earlier has long begun.
 const LONG_BEGUN: Duration = Duration::days(2);
 
-/// Rows that nobody will deliver any more become `missed`; how many. What was last in their way stays on record.
+/// Rows that nobody will deliver any more become `missed`, or `unknown` where an attempt may have arrived; how many of
+/// each. What was last in their way stays on record.
 pub fn miss_started(
     db: &mut Db,
     channel: Channel,
     scope: &Scope,
     zone: Zone,
     now: DateTime<Utc>,
-) -> QueryResult<usize> {
+) -> QueryResult<(usize, usize)> {
     let too_late = || too_late(channel, scope, zone, now);
-    let stated = ledger::error_code.is_not_null();
-    let ending = (
-        ledger::status.eq(status::MISSED),
-        ledger::next_attempt_at.eq(None::<NaiveDateTime>),
-        ledger::updated_at.eq(now.naive_utc()),
-    );
-    let known = update(ledger::table.filter(too_late()).filter(stated))
-        .set(ending)
-        .execute(db)?;
+    let ended = |status: &'static str| {
+        (
+            ledger::status.eq(status),
+            ledger::next_attempt_at.eq(None::<NaiveDateTime>),
+            ledger::updated_at.eq(now.naive_utc()),
+        )
+    };
+    let in_doubt = too_late().and(ledger::rendered_at.is_not_null());
+    let unknown = update(ledger::table.filter(in_doubt)).set(ended(status::UNKNOWN));
+    let unknown = unknown.execute(db)?;
+    let stated = too_late().and(ledger::error_code.is_not_null());
+    let missed = update(ledger::table.filter(stated)).set(ended(status::MISSED));
+    let missed = missed.execute(db)?;
     let why = ledger::error_code.eq("too_late");
-    let unknown = update(ledger::table.filter(too_late()))
-        .set((ending, why))
-        .execute(db)?;
-    Ok(known + unknown)
+    let unstated = update(ledger::table.filter(too_late()));
+    let unstated = unstated.set((ended(status::MISSED), why)).execute(db)?;
+    Ok((missed + unstated, unknown))
 }
 
 /// Rows that wait although their session begins.
@@ -118,14 +122,14 @@ fn tried(tries: i32) -> Condition {
 /// What became of rows whose pass died between claiming and recording them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
-    /// Mails that will be sent again, as the same mail.
+    /// Owed again: a mail as the same mail, a WhatsApp message once Twilio says that it has not got it.
     pub again: usize,
     /// Nobody can tell whether they were sent.
     pub unknown: usize,
 }
 
-/// Takes up the rows whose lease has ended. A mail is owed again under its old Message-ID and Date (or held as `unknown`,
-/// as `in_doubt` says); a WhatsApp message has no such mark, so it is never sent again blindly.
+/// Takes up the rows whose lease has ended, before their session begins. They keep `rendered_at`: it marks what may have
+/// arrived, and makes a mail that is sent again the same mail. `in_doubt` may hold mails as `unknown` instead.
 pub fn recover(
     db: &mut Db,
     channel: Channel,
@@ -136,7 +140,7 @@ pub fn recover(
 ) -> QueryResult<Recovered> {
     let left = || of_channel(channel, scope).and(abandoned(now));
     let mut recovered = Recovered::default();
-    if channel == Channel::Mail && in_doubt == InDoubt::Resend {
+    if channel == Channel::Whatsapp || in_doubt == InDoubt::Resend {
         recovered.again = update(ledger::table.filter(left()).filter(not(started(zone, now))))
             .set((
                 ledger::status.eq(status::PENDING),

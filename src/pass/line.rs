@@ -6,7 +6,7 @@ use crate::{
     config::{self, Config, Locale, MailTransport, WhatsappTransport},
     ledger::{Channel, claim::Claim},
     mail::{self, Identity},
-    message::Renderer,
+    message::{Renderer, WhatsappMessage},
     outcome::{Fault, Outcome},
     phone,
     platform::Participant,
@@ -18,8 +18,21 @@ use crate::{
 #[derive(Debug)]
 pub struct Job {
     pub claim: Claim,
+    /// Set when the message may have been taken already.
+    pub doubt: Option<Doubt>,
     pub participant: Participant,
     pub start: DateTime<Utc>,
+}
+
+/// An earlier attempt that may have been taken.
+#[derive(Debug)]
+pub struct Doubt {
+    /// By the host's clock.
+    pub since: DateTime<Utc>,
+    /// Where it went.
+    pub recipient: String,
+    /// The messages there that are others.
+    pub known: Vec<String>,
 }
 
 impl Job {
@@ -171,6 +184,11 @@ fn message(
         .redirect_whatsapp
         .as_ref()
         .unwrap_or(&job.claim.recipient);
+    if let Some(doubt) = &job.doubt
+        && let Some(sent) = find(client, doubt, &message, config)?
+    {
+        return Ok(sent);
+    }
     let template = template(whatsapp, message.locale);
     let request = whatsapp::Request {
         to: to.clone(),
@@ -179,6 +197,26 @@ fn message(
         validity_seconds: validity(job.start, now),
     };
     Ok(client.deliver(&request))
+}
+
+/// The message of an earlier attempt, if it was taken. While this cannot be told, none is sent.
+fn find(
+    client: &whatsapp::Client,
+    doubt: &Doubt,
+    message: &WhatsappMessage,
+    config: &Config,
+) -> Result<Option<Outcome>, Outcome> {
+    let redirect = config.reminder.redirect_whatsapp.as_ref();
+    let trace = whatsapp::Trace {
+        to: redirect.unwrap_or(&doubt.recipient),
+        since: doubt.since,
+        // The fourth variable is the session's start in words; the built-in text has it too.
+        phrase: &message.variables[3],
+        body: &message.body,
+        known: &doubt.known,
+    };
+    let found = client.find(&trace);
+    found.map_err(|fault| Outcome::Retry { fault, after: None })
 }
 
 /// The approved template of a language, else the one for all.

@@ -53,10 +53,12 @@ fn recover(
         let recovered = close::recover(db, channel, &pass.scope, in_doubt, pass.zone, now)?;
         brought.of(channel).unknown += recovered.unknown;
         if recovered.again > 0 {
-            warn!(
-                "mail: {} in doubt since an earlier pass, sent again under the same Message-ID",
-                recovered.again
-            );
+            let how = match channel {
+                Channel::Mail => "sent again under the same Message-ID",
+                Channel::Whatsapp => "sent again unless Twilio has them",
+            };
+            let (name, again) = (channel.name(), recovered.again);
+            warn!("{name}: {again} in doubt since an earlier pass, {how}");
         }
     }
     Ok(())
@@ -88,8 +90,9 @@ fn miss(db: &mut Db, pass: &Pass, now: DateTime<Utc>, brought: &mut Channels) ->
     for channel in pass.looked_after() {
         let gone = take::cancel_gone(db, pass, channel, now)?;
         brought.of(channel).add(gone);
-        brought.of(channel).missed +=
-            close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
+        let (missed, unknown) = close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
+        brought.of(channel).missed += missed;
+        brought.of(channel).unknown += unknown;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use log::{info, warn};
 
 use super::{
     Pass,
-    line::{self, Job},
+    line::{self, Doubt, Job},
     summary::Tally,
 };
 use crate::{
@@ -54,9 +54,11 @@ pub fn jobs(
             let found = participants.get(&(row.session_id, row.user_id));
             match ready(&row, found, channel, pass, now) {
                 Ok((participant, start, recipient)) => {
+                    let doubt = doubt(db, &row, channel, pass)?;
                     let claim = claim::claim(db, row, &pass.claimant, recipient, now)?;
                     taken.jobs.push(Job {
                         claim,
+                        doubt,
                         participant,
                         start,
                     });
@@ -66,6 +68,21 @@ pub fn jobs(
         }
     }
     Ok(taken)
+}
+
+/// What there is to know of a WhatsApp message that may have been taken; a mail is known by its Message-ID.
+fn doubt(db: &mut Db, row: &Row, channel: Channel, pass: &Pass) -> QueryResult<Option<Doubt>> {
+    let (Some(since), Some(recipient)) = (row.in_doubt_since(), row.former_recipient()) else {
+        return Ok(None);
+    };
+    if channel == Channel::Mail {
+        return Ok(None);
+    }
+    Ok(Some(Doubt {
+        since: pass.clock.on_host(since),
+        recipient: recipient.to_owned(),
+        known: claim::message_ids(db, channel, recipient)?,
+    }))
 }
 
 /// How many rows are looked at in one query.
@@ -161,6 +178,11 @@ fn end(
     now: DateTime<Utc>,
     tally: &mut Tally,
 ) -> QueryResult<()> {
+    // Whatever keeps it from being delivered now, an earlier attempt may have arrived.
+    let ending = match row.in_doubt_since() {
+        Some(_) => status::UNKNOWN,
+        None => ending,
+    };
     claim::end(db, row, ending, &fault, now)?;
     let what = format!(
         "{} for session {}, user {}",
@@ -176,6 +198,10 @@ fn end(
         status::MISSED => {
             tally.missed += 1;
             warn!("{what} was missed: {fault}");
+        }
+        status::UNKNOWN => {
+            tally.unknown += 1;
+            warn!("{what} may have been sent, and is not tried again: {fault}");
         }
         _ => {
             tally.failed += 1;

@@ -31,11 +31,14 @@ const STRIKES: u32 = 3;
 
 /// The API as one account uses it.
 pub struct Twilio {
-    agent: Agent,
-    url: String,
-    authorization: String,
+    pub(super) agent: Agent,
+    /// Where the API is.
+    pub(super) base: String,
+    /// The account's messages.
+    pub(super) url: String,
+    pub(super) authorization: String,
     auth_token: String,
-    from: String,
+    pub(super) from: String,
     pace: Pace,
     unknown: Mutex<Unknown>,
 }
@@ -53,6 +56,7 @@ impl Twilio {
         let credentials = STANDARD.encode(format!("{}:{token}", settings.account_sid));
         Self {
             agent: agent(settings),
+            base: settings.api_base.clone(),
             url: format!(
                 "{}/2010-04-01/Accounts/{}/Messages.json",
                 settings.api_base, settings.account_sid
@@ -240,6 +244,6 @@ fn not_sent(error: &Error) -> Outcome {
     Outcome::Stopped(Fault::new(code, reason))
 }
 
-fn words(error: &Error) -> String {
+pub(super) fn words(error: &Error) -> String {
     one_line(&error.to_string(), 120)
 }

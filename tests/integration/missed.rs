@@ -4,8 +4,7 @@ use std::{net::TcpListener, sync::atomic::Ordering::SeqCst};
 
 use crate::{
     smtp::{Phase, Reply, Smtp},
-    support::{NOW, Platform, START, busy_smtp},
-    twilio::{Answer, Twilio},
+    support::{Platform, START, busy_smtp},
 };
 
 fn due(smtp: &Smtp) -> Platform {
@@ -219,18 +218,4 @@ fn a_mail_in_doubt_is_not_sent_again_when_the_session_starts() {
         assert_eq!(platform.ledger(), ["mail|1|unknown|lost"], "{now}");
         assert_eq!(smtp.mails().len(), 1);
     }
-}
-
-#[test]
-fn a_whatsapp_message_in_doubt_is_never_sent_again_blindly() {
-    let twilio = Twilio::script(|_| Answer::CreateThenDrop);
-    let platform = Platform::seed().whatsapp(&twilio);
-    platform.session(1, START);
-    platform.participant(1, "Budi", "budi@example.org");
-    platform.opted_in(1, "081234567890");
-    platform.run(&["send", "--now", NOW]);
-    platform.send_at(LATER).exits(1);
-    platform.send_at("2026-11-23T16:04:00+07:00").succeeds();
-    assert_eq!(platform.ledger(), ["whatsapp|1|unknown|lost"]);
-    assert_eq!(twilio.created().len(), 1);
 }

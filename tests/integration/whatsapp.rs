@@ -1,5 +1,7 @@
 //! WhatsApp through Twilio: numbers, templates, and what each of Twilio's answers leads to.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::{
@@ -274,11 +276,42 @@ fn twilio_out_of_reach_stops_the_channel_and_the_mail_goes() {
     assert_eq!(platform.ledger()[3..], held);
 }
 
+const AFTER_THE_LEASE: &str = "2026-11-23T16:03:00+07:00";
+
+fn posts(twilio: &Twilio) -> usize {
+    let requests = twilio.requests();
+    requests
+        .iter()
+        .filter(|line| line.starts_with("POST"))
+        .count()
+}
+
 #[test]
-fn a_message_in_doubt_is_never_sent_again_blindly() {
-    let answers: [fn() -> Answer; 5] = [
+fn a_message_that_twilio_took_without_an_answer_is_found_and_not_sent_again() {
+    let twilio = always(|| Answer::CreateThenDrop);
+    let platform = platform(&twilio, 1);
+    let run = platform.send();
+    assert!(run.stderr.contains("in doubt"), "{}", run.stderr);
+    assert_eq!(platform.ledger()[0].split('|').nth(2), Some("sending"));
+    platform.send_at("2026-11-23T16:01:00+07:00");
+    assert_eq!(posts(&twilio), 1, "looked at before its lease was over");
+    platform.send_at(AFTER_THE_LEASE).succeeds();
+    platform.send_at("2026-11-23T16:10:00+07:00").succeeds();
+    assert_eq!(posts(&twilio), 1);
+    let sid = &twilio.created()[0].sid;
+    assert_eq!(
+        platform.rows(
+            "status, message_id",
+            "session_reminder_deliveries WHERE channel = 'whatsapp'"
+        ),
+        [format!("sent|{sid}")]
+    );
+}
+
+#[test]
+fn a_message_that_twilio_never_had_is_sent_once_more() {
+    let answers: [fn() -> Answer; 4] = [
         || Answer::Drop,
-        || Answer::CreateThenDrop,
         || Answer::error(503, 20503, "Service unavailable"),
         || Answer::Raw {
             http: 502,
@@ -290,19 +323,73 @@ fn a_message_in_doubt_is_never_sent_again_blindly() {
         },
     ];
     for answer in answers {
-        let twilio = always(answer);
+        let first = AtomicBool::new(true);
+        let twilio = Twilio::script(move |_| {
+            if first.swap(false, Ordering::Relaxed) {
+                answer()
+            } else {
+                Answer::Created
+            }
+        });
         let platform = platform(&twilio, 1);
-        let run = platform.send();
-        assert!(run.stderr.contains("in doubt"), "{}", run.stderr);
-        assert_eq!(platform.ledger()[0].split('|').nth(2), Some("sending"));
-        platform.send_at("2026-11-23T16:01:00+07:00");
-        platform.send_at("2026-11-23T16:03:00+07:00").exits(1);
+        assert!(platform.send().stderr.contains("in doubt"));
+        platform.send_at(AFTER_THE_LEASE).succeeds();
         platform.send_at("2026-11-23T16:10:00+07:00").succeeds();
-        let posts = twilio.requests();
-        let posts = posts.iter().filter(|line| line.starts_with("POST"));
-        assert_eq!(posts.count(), 1);
-        assert_eq!(platform.ledger()[0].split('|').nth(2), Some("unknown"));
+        assert_eq!((posts(&twilio), twilio.created().len()), (2, 1));
+        assert_eq!(platform.ledger()[0].split('|').nth(2), Some("sent"));
     }
+}
+
+#[test]
+fn while_twilio_cannot_be_asked_a_message_in_doubt_is_not_sent() {
+    let twilio = always(|| Answer::CreateThenDrop);
+    let platform = platform(&twilio, 1);
+    platform.send();
+    let platform = platform.set("TWILIO_API_BASE", "http://127.0.0.1:9");
+    platform.send_at(AFTER_THE_LEASE).succeeds();
+    assert_eq!(platform.ledger()[0].split('|').nth(2), Some("pending"));
+    let platform = platform.set("TWILIO_API_BASE", &twilio.base());
+    platform.send_at("2026-11-23T16:10:00+07:00").succeeds();
+    assert_eq!(posts(&twilio), 1);
+    assert_eq!(platform.ledger()[0].split('|').nth(2), Some("sent"));
+}
+
+#[test]
+fn a_message_that_stays_in_doubt_until_the_start_is_unknown_and_not_missed() {
+    let twilio = always(|| Answer::CreateThenDrop);
+    let platform = platform(&twilio, 1);
+    platform.send();
+    let platform = platform.set("TWILIO_API_BASE", "http://127.0.0.1:9");
+    platform.send_at(AFTER_THE_LEASE).succeeds();
+    platform.send_at("2026-11-23T17:00:00+07:00").exits(1);
+    assert_eq!(platform.ledger()[0].split('|').nth(2), Some("unknown"));
+}
+
+#[test]
+fn the_message_of_another_row_is_not_taken_for_the_one_in_doubt() {
+    // Two accounts of one person, with one telephone: the first message is answered, the second is not and was lost.
+    let count = AtomicUsize::new(0);
+    let twilio = Twilio::script(move |_| match count.fetch_add(1, Ordering::Relaxed) {
+        1 => Answer::Drop,
+        _ => Answer::Created,
+    });
+    let platform = Platform::seed()
+        .whatsapp(&twilio)
+        .set("TWILIO_CONNECTIONS", "1");
+    platform.session(1, START);
+    for (id, email) in [(1, "budi@example.org"), (2, "budi@example.com")] {
+        platform.participant(id, "Budi", email);
+        platform.opted_in(id, "081234567890");
+    }
+    platform.send();
+    platform.send_at(AFTER_THE_LEASE).succeeds();
+    assert_eq!(twilio.created().len(), 2);
+    let sids = platform.rows(
+        "message_id",
+        "session_reminder_deliveries WHERE status = 'sent'",
+    );
+    assert_eq!(sids.len(), 2);
+    assert_ne!(sids[0], sids[1]);
 }
 
 #[test]
