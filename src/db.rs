@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{ErrorKind, Read},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result};
@@ -168,7 +169,12 @@ pub fn cure(error: &anyhow::Error) -> Option<&'static str> {
 
 /// Runs `work` in a transaction that has the right to write from its first statement: one that reads first and then
 /// asks for it can be refused for good while another writer works.
+///
+/// The threads of this process take turns: SQLite's own waiting is a look now and then, at which a busy thread's next
+/// transaction can be there already each time, until the other gives up.
 pub fn write<T>(db: &mut Db, work: impl FnOnce(&mut Db) -> QueryResult<T>) -> QueryResult<T> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     db.immediate_transaction(work)
 }
 
@@ -193,6 +199,16 @@ pub fn columns(db: &mut Db, relation: &str) -> QueryResult<Vec<String>> {
             .bind::<Text, _>(relation)
             .load(db),
     )
+}
+
+/// Whether an index of the table begins with the column.
+pub fn has_index(db: &mut Db, table: &str, column: &str) -> QueryResult<bool> {
+    let query = "SELECT list.name FROM pragma_index_list(?) list JOIN pragma_index_info(list.name) info \
+                 WHERE info.seqno = 0 AND info.name = ? AND list.partial = 0";
+    let query = sql_query(query)
+        .bind::<Text, _>(table)
+        .bind::<Text, _>(column);
+    Ok(!names(query.load(db))?.is_empty())
 }
 
 /// The statement that made a view, `None` when there is no such view.

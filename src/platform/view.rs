@@ -30,6 +30,8 @@ const NEEDED: [(&str, &[&str]); 5] = [
 /// The platform's tables and the columns they have.
 pub struct Platform {
     columns: BTreeMap<&'static str, Vec<String>>,
+    /// Whether an index leads from a course to its enrollments.
+    finds_enrollments: bool,
 }
 
 impl Platform {
@@ -38,7 +40,10 @@ impl Platform {
         for (table, _) in NEEDED {
             columns.insert(table, db::columns(db, table)?);
         }
-        Ok(Self { columns })
+        Ok(Self {
+            columns,
+            finds_enrollments: db::has_index(db, "enrollments", "course_id")?,
+        })
     }
 
     pub fn has(&self, table: &str, column: &str) -> bool {
@@ -106,7 +111,9 @@ impl Platform {
     ///
     /// `CROSS JOIN` fixes the order: sessions first, of which few are in the window, so that a platform without an index
     /// on `scheduled_at` costs one look at its sessions and never one at its enrollments. `+` keeps SQLite from reading
-    /// all active enrollments through the index on `status`. Of several profiles the one with the lowest id counts, as
+    /// all active enrollments through the index on `status`, and, where no index leads from a course to its enrollments,
+    /// from making one for every query: that takes as long as reading them for some forty sessions. Users are asked for
+    /// by the enrollment's `user_id`, which the platform's unique index begins with. Of several profiles the one with the lowest id counts, as
     /// in Laravel's `hasOne`: the one that no other profile `q` comes before.
     pub fn view(&self) -> String {
         let title = format!("c.{}", self.title_column().unwrap_or("title"));
@@ -117,17 +124,22 @@ SELECT s.id AS session_id, s.course_id AS course_id,
     s.scheduled_at AS scheduled_at, {duration} AS duration_minutes,
     coalesce({mode}, {course_mode}) AS mode, {modality} AS modality,
     coalesce({link}, {course_link}, {own_link}) AS meeting_url, {place} AS location,
-    u.id AS user_id, u.name AS name, u.email AS email,
+    e.user_id AS user_id, u.name AS name, u.email AS email,
     p.phone AS phone, coalesce(p.whatsapp_opt_in, 0) AS whatsapp_opt_in,
     {timezone} AS timezone, coalesce({profile_locale}, {user_locale}) AS locale,
     1 AS {MARKER}
 FROM course_sessions s
 CROSS JOIN courses c ON c.id = s.course_id
-CROSS JOIN enrollments e ON e.course_id = s.course_id
+CROSS JOIN enrollments e ON {course_id} = s.course_id
 CROSS JOIN users u ON u.id = e.user_id
 LEFT JOIN user_profiles p ON p.user_id = u.id
 LEFT JOIN user_profiles q ON q.user_id = u.id AND q.id < p.id
 WHERE {conditions};",
+            course_id = if self.finds_enrollments {
+                "e.course_id"
+            } else {
+                "+e.course_id"
+            },
             duration = self.column("course_sessions", "s", "duration_minutes"),
             mode = self.text("course_sessions", "s", "mode"),
             course_mode = self.text("courses", "c", "mode"),

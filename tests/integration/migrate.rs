@@ -2,7 +2,9 @@
 
 use std::{fs, time::Duration};
 
-use diesel::connection::SimpleConnection;
+use diesel::{
+    QueryableByName, RunQueryDsl, connection::SimpleConnection, sql_query, sql_types::Text,
+};
 
 use crate::{
     smtp::Smtp,
@@ -531,4 +533,44 @@ fn what_cannot_be_a_database_is_named() {
         "{}",
         no_folder.stderr
     );
+}
+
+/// How SQLite goes about finding the participants of a window, a step a line.
+fn plan(platform: &Platform) -> String {
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = Text)]
+        detail: String,
+    }
+    let query = format!(
+        "EXPLAIN QUERY PLAN SELECT user_id, phone FROM {VIEW} WHERE scheduled_at BETWEEN '{START}' AND '{START}'"
+    );
+    let steps = sql_query(query).load::<Step>(&mut platform.database());
+    let steps: Vec<String> = steps.unwrap().into_iter().map(|step| step.detail).collect();
+    steps.join("\n")
+}
+
+#[test]
+fn the_view_begins_at_the_sessions_and_indexes_no_enrollments_on_its_way() {
+    let seed = Platform::seed();
+    let bare = plan(&seed);
+    assert!(bare.starts_with("SCAN s\n"), "{bare}");
+    assert!(bare.contains("\nSCAN e\n"), "{bare}");
+
+    seed.sql("CREATE INDEX by_course ON enrollments (course_id)");
+    seed.run(&["migrate"]).succeeds();
+    let indexed = plan(&seed);
+    assert!(
+        indexed.contains("SEARCH e USING INDEX by_course"),
+        "{indexed}"
+    );
+
+    let ours = Platform::empty();
+    ours.run(&["migrate"]).succeeds();
+    let ours = plan(&ours);
+    assert!(
+        ours.starts_with("SEARCH s USING INDEX course_sessions_scheduled_at_index"),
+        "{ours}"
+    );
+    assert!(!ours.contains("AUTOMATIC"), "{ours}");
 }
