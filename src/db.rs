@@ -201,16 +201,6 @@ pub fn columns(db: &mut Db, relation: &str) -> QueryResult<Vec<String>> {
     )
 }
 
-/// Whether an index of the table begins with the column.
-pub fn has_index(db: &mut Db, table: &str, column: &str) -> QueryResult<bool> {
-    let query = "SELECT list.name FROM pragma_index_list(?) list JOIN pragma_index_info(list.name) info \
-                 WHERE info.seqno = 0 AND info.name = ? AND list.partial = 0";
-    let query = sql_query(query)
-        .bind::<Text, _>(table)
-        .bind::<Text, _>(column);
-    Ok(!names(query.load(db))?.is_empty())
-}
-
 /// The statement that made a view, `None` when there is no such view.
 pub fn view_definition(db: &mut Db, view: &str) -> QueryResult<Option<String>> {
     let query = sql_query("SELECT sql AS name FROM sqlite_master WHERE type = 'view' AND name = ?");

@@ -30,8 +30,6 @@ const NEEDED: [(&str, &[&str]); 5] = [
 /// The platform's tables and the columns they have.
 pub struct Platform {
     columns: BTreeMap<&'static str, Vec<String>>,
-    /// Whether an index leads from a course to its enrollments.
-    finds_enrollments: bool,
 }
 
 impl Platform {
@@ -40,10 +38,7 @@ impl Platform {
         for (table, _) in NEEDED {
             columns.insert(table, db::columns(db, table)?);
         }
-        Ok(Self {
-            columns,
-            finds_enrollments: db::has_index(db, "enrollments", "course_id")?,
-        })
+        Ok(Self { columns })
     }
 
     pub fn has(&self, table: &str, column: &str) -> bool {
@@ -110,11 +105,10 @@ impl Platform {
     /// The statement that makes the view.
     ///
     /// `CROSS JOIN` fixes the order: sessions first, of which few are in the window, so that a platform without an index
-    /// on `scheduled_at` costs one look at its sessions and never one at its enrollments. `+` keeps SQLite from reading
-    /// all active enrollments through the index on `status`, and, where no index leads from a course to its enrollments,
-    /// from making one for every query: that takes as long as reading them for some forty sessions. Users are asked for
-    /// by the enrollment's `user_id`, which the platform's unique index begins with. Of several profiles the one with the lowest id counts, as
-    /// in Laravel's `hasOne`: the one that no other profile `q` comes before.
+    /// on `scheduled_at` costs one look at its sessions and, when none is due, none at its enrollments. `+` keeps SQLite
+    /// from reading all active enrollments through the index on `status`, once per session. Users are asked for by the
+    /// enrollment's `user_id`, which the platform's unique index begins with. Of several profiles the one with the lowest
+    /// id counts, as in Laravel's `hasOne`: the one that no other profile `q` comes before.
     pub fn view(&self) -> String {
         let title = format!("c.{}", self.title_column().unwrap_or("title"));
         format!(
@@ -130,16 +124,11 @@ SELECT s.id AS session_id, s.course_id AS course_id,
     1 AS {MARKER}
 FROM course_sessions s
 CROSS JOIN courses c ON c.id = s.course_id
-CROSS JOIN enrollments e ON {course_id} = s.course_id
+CROSS JOIN enrollments e ON e.course_id = s.course_id
 CROSS JOIN users u ON u.id = e.user_id
 LEFT JOIN user_profiles p ON p.user_id = u.id
 LEFT JOIN user_profiles q ON q.user_id = u.id AND q.id < p.id
 WHERE {conditions};",
-            course_id = if self.finds_enrollments {
-                "e.course_id"
-            } else {
-                "+e.course_id"
-            },
             duration = self.column("course_sessions", "s", "duration_minutes"),
             mode = self.text("course_sessions", "s", "mode"),
             course_mode = self.text("courses", "c", "mode"),

@@ -551,14 +551,13 @@ fn plan(platform: &Platform) -> String {
 }
 
 #[test]
-fn the_view_begins_at_the_sessions_and_indexes_no_enrollments_on_its_way() {
+fn the_view_begins_at_the_sessions_and_uses_the_indexes_there_are() {
     let seed = Platform::seed();
     let bare = plan(&seed);
     assert!(bare.starts_with("SCAN s\n"), "{bare}");
-    assert!(bare.contains("\nSCAN e\n"), "{bare}");
+    assert!(!bare.contains("SCAN e"), "{bare}");
 
     seed.sql("CREATE INDEX by_course ON enrollments (course_id)");
-    seed.run(&["migrate"]).succeeds();
     let indexed = plan(&seed);
     assert!(
         indexed.contains("SEARCH e USING INDEX by_course"),
