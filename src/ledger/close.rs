@@ -104,9 +104,9 @@ pub fn hold(db: &mut Db, channel: Channel, fault: &Fault, now: DateTime<Utc>) ->
 
 /// Rows of a channel that might be tried now.
 fn waiting(channel: Channel, now: DateTime<Utc>) -> Condition {
-    let due = ledger::next_attempt_at
+    let due = ledger::next_attempt_at.is_null().or(ledger::next_attempt_at
         .assume_not_null()
-        .le(now.naive_utc());
+        .le(now.naive_utc()));
     let pending = ledger::status.eq(status::PENDING);
     Box::new(ledger::channel.eq(channel.name()).and(pending).and(due))
 }
