@@ -13,7 +13,10 @@ use std::{
 use anyhow::{Context, Result};
 use diesel::{
     Connection, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
-    connection::SimpleConnection, migration::CREATE_MIGRATIONS_TABLE, sql_query, sql_types::Text,
+    connection::SimpleConnection,
+    migration::CREATE_MIGRATIONS_TABLE,
+    sql_query,
+    sql_types::{BigInt, Text},
     sqlite::Sqlite,
 };
 use url::Url;
@@ -199,6 +202,18 @@ pub fn columns(db: &mut Db, relation: &str) -> QueryResult<Vec<String>> {
             .bind::<Text, _>(relation)
             .load(db),
     )
+}
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = BigInt)]
+    data_version: i64,
+}
+
+/// A number that changes when any other connection has written, `None` where the database has no such thing.
+pub fn version(db: &mut Db) -> QueryResult<Option<i64>> {
+    let found: Version = sql_query("PRAGMA data_version").get_result(db)?;
+    Ok(Some(found.data_version))
 }
 
 /// The statement that made a view, `None` when there is no such view.

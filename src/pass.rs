@@ -5,6 +5,7 @@ pub mod dry_run;
 pub mod line;
 mod lines;
 pub mod prepare;
+mod roster;
 pub mod summary;
 mod take;
 pub mod window;

@@ -23,6 +23,7 @@ use super::{
     Pass,
     line::{Job, Transport},
     lines::{Event, Lines},
+    roster::Roster,
     summary::Tally,
     take,
 };
@@ -78,6 +79,7 @@ pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) 
             open: 0,
             opening: 0,
             outstanding: 0,
+            roster: Roster::default(),
             finished: Vec::new(),
             fault: None,
             last_stop,
@@ -104,6 +106,7 @@ struct Coordinator<'a> {
     opening: usize,
     /// Jobs that a line has.
     outstanding: usize,
+    roster: Roster,
     /// Jobs that came back and are not yet recorded.
     finished: Vec<Finished>,
     /// Why the channel takes no more work.
@@ -269,10 +272,11 @@ impl<'a> Coordinator<'a> {
             return Vec::new();
         }
         let (pass, channel, finished) = (self.pass, self.channel, &self.finished);
+        let roster = &mut self.roster;
         let now = pass.clock.now();
         let done = db::write(self.db, |db| {
             record(db, finished, now)?;
-            take::jobs(db, pass, channel, room, now)
+            take::jobs(db, pass, channel, roster, room, now)
         });
         match done {
             Ok(taken) => {
@@ -318,6 +322,7 @@ impl<'a> Coordinator<'a> {
 
     /// The recipient has told Twilio to stop; the platform is to know.
     fn clear_opt_in(&mut self, row: i64, user: i64) {
+        self.roster.forget();
         let wall = self.pass.zone.wall(self.pass.clock.now());
         let cleared = profile::find(self.db, &user.to_string())
             .and_then(|found| Ok(profile::opt_out(self.db, &found, wall)?));

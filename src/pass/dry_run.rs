@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
-use super::{Pass, line, prepare, summary::Summary, take, window::Window};
+use super::{Pass, line, prepare, roster, summary::Summary, take, window::Window};
 use crate::{
     db::Db,
     ledger::{self, Channel, Standing, claim, enqueue::Due, status},
@@ -107,8 +107,8 @@ fn waiting(
     plan: &mut Plan,
 ) -> QueryResult<()> {
     let rows = claim::next(db, channel, &pass.scope, usize::MAX, now)?;
-    for rows in rows.chunks(take::AT_ONCE) {
-        let participants = take::participants(db, rows)?;
+    for rows in rows.chunks(roster::AT_ONCE) {
+        let participants = roster::people(db, rows)?;
         for row in rows {
             let found = participants.get(&(row.session_id, row.user_id));
             if let Some(to) = found.filter(|to| to.scheduled_at == row.scheduled_at) {

@@ -1,7 +1,5 @@
 //! Taking the next rows: each is held against what the platform says now, and becomes a job or comes to its end.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use log::{info, warn};
@@ -9,6 +7,7 @@ use log::{info, warn};
 use super::{
     Pass,
     line::{self, Doubt, Job},
+    roster::{self, AT_ONCE, Roster},
     summary::Tally,
 };
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
         status,
     },
     outcome::Fault,
-    platform::{self, Participant},
+    platform::Participant,
     text,
 };
 
@@ -40,6 +39,7 @@ pub fn jobs(
     db: &mut Db,
     pass: &Pass,
     channel: Channel,
+    roster: &mut Roster,
     room: usize,
     now: DateTime<Utc>,
 ) -> QueryResult<Taken> {
@@ -49,10 +49,10 @@ pub fn jobs(
         if rows.is_empty() {
             break;
         }
-        let participants = participants(db, &rows)?;
+        let next = |db: &mut Db| claim::next(db, channel, &pass.scope, AT_ONCE, now);
+        roster.look(db, &rows, next)?;
         for row in rows {
-            let found = participants.get(&(row.session_id, row.user_id));
-            match ready(&row, found, channel, pass, now) {
+            match ready(&row, roster.find(&row), channel, pass, now) {
                 Ok((participant, start, recipient)) => {
                     let doubt = doubt(db, &row, channel, pass)?;
                     let claim = claim::claim(db, row, &pass.claimant, recipient, now)?;
@@ -85,9 +85,6 @@ fn doubt(db: &mut Db, row: &Row, channel: Channel, pass: &Pass) -> QueryResult<O
     }))
 }
 
-/// How many rows are looked at in one query.
-pub const AT_ONCE: usize = 500;
-
 /// Cancels what waits for a start that has come but is no longer this participant's: nobody has missed it. To be called
 /// in a transaction, before the others become `missed`.
 pub fn cancel_gone(
@@ -98,26 +95,15 @@ pub fn cancel_gone(
 ) -> QueryResult<Tally> {
     let mut tally = Tally::default();
     for rows in claim::too_late(db, channel, &pass.scope, pass.zone, now)?.chunks(AT_ONCE) {
-        let participants = participants(db, rows)?;
+        let people = roster::people(db, rows)?;
         for row in rows {
-            let found = participants.get(&(row.session_id, row.user_id));
+            let found = people.get(&(row.session_id, row.user_id));
             if let Err(ending @ (status::CANCELLED, _)) = ready(row, found, channel, pass, now) {
                 end(db, row, channel, ending, now, &mut tally)?;
             }
         }
     }
     Ok(tally)
-}
-
-/// What the platform says now of the people of these rows, by session and user.
-pub fn participants(db: &mut Db, rows: &[Row]) -> QueryResult<HashMap<(i64, i64), Participant>> {
-    let sessions = rows.iter().map(|row| row.session_id).collect();
-    let users = rows.iter().map(|row| row.user_id).collect();
-    let found = platform::participants_of(db, sessions, users)?;
-    Ok(found
-        .into_iter()
-        .map(|participant| ((participant.session_id, participant.user_id), participant))
-        .collect())
 }
 
 /// Whether a row may still be delivered, and where to.

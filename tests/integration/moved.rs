@@ -1,9 +1,17 @@
 //! What changes between the reminder and the start: the session is moved, somebody leaves, opts out, comes back.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use crate::{
-    smtp::Smtp,
+    smtp::{Phase, Reply, Smtp},
     support::{NOW, Platform, START, busy_smtp},
     twilio::{Answer, Twilio},
 };
@@ -85,7 +93,7 @@ fn what_waits_for_the_old_start_is_cancelled_as_moved() {
     let platform = due(&smtp);
     platform.send().succeeds();
     move_to(&platform, "2026-11-24 09:30:00");
-    busy.store(false, SeqCst);
+    busy.store(false, Ordering::SeqCst);
     let run = platform.run(&["send", "--now", AFTER_TWO_MINUTES, "--format", "json"]);
     assert_eq!(run.succeeds().json()["cancelled"], 1);
     assert_eq!(starts(&platform), ["2026-11-23 17:00:00|cancelled|moved"]);
@@ -97,7 +105,7 @@ fn a_session_moved_there_and_back_is_told_for_both_starts_once() {
     let (smtp, busy) = busy_smtp();
     let platform = due(&smtp);
     platform.send().succeeds();
-    busy.store(false, SeqCst);
+    busy.store(false, Ordering::SeqCst);
     move_to(&platform, "2026-11-23 17:04:00");
     platform.send_at(AFTER_TWO_MINUTES).succeeds();
     assert_eq!(
@@ -126,7 +134,7 @@ fn who_has_left_gets_nothing_and_who_comes_back_is_told() {
     let (smtp, busy) = busy_smtp();
     let platform = due(&smtp);
     platform.send().succeeds();
-    busy.store(false, SeqCst);
+    busy.store(false, Ordering::SeqCst);
     leave(&platform);
     for _ in 0..2 {
         platform.send_at(AFTER_TWO_MINUTES).succeeds();
@@ -179,7 +187,7 @@ fn a_session_that_is_deleted_while_a_mail_waits_is_not_told() {
     let (smtp, busy) = busy_smtp();
     let platform = due(&smtp);
     platform.send().succeeds();
-    busy.store(false, SeqCst);
+    busy.store(false, Ordering::SeqCst);
     platform.sql("DELETE FROM course_sessions");
     platform.send_at(AFTER_TWO_MINUTES).succeeds();
     assert_eq!(platform.ledger(), ["mail|1|cancelled|left"]);
@@ -201,4 +209,39 @@ fn what_waits_until_its_old_start_comes_is_cancelled_and_not_missed() {
     move_to(&platform, "2026-11-24 09:30:00");
     platform.send_at("2026-11-23T16:59:30+07:00").succeeds();
     assert_eq!(starts(&platform), ["2026-11-23 17:00:00|cancelled|moved"]);
+}
+
+#[test]
+fn a_change_in_the_middle_of_a_pass_holds_for_every_claim_after_it() {
+    // At the fifth mail the session is cancelled: a mail on its way and one that is claimed may still go.
+    let database = Arc::new(Mutex::new(PathBuf::new()));
+    let (path, count) = (database.clone(), AtomicUsize::new(0));
+    let smtp = Smtp::builder()
+        .script(move |phase, _| {
+            if phase == Phase::Rcpt && count.fetch_add(1, Ordering::Relaxed) == 4 {
+                let path = path.lock().unwrap().display().to_string();
+                let mut db = SqliteConnection::establish(&path).unwrap();
+                db.batch_execute("PRAGMA busy_timeout = 10000; DELETE FROM enrollments")
+                    .unwrap();
+            }
+            Reply::Accept
+        })
+        .start();
+    let platform = Platform::seed().mail(&smtp).set("MAIL_CONNECTIONS", "1");
+    *database.lock().unwrap() = platform.path("platform.sqlite");
+    platform.session(1, START);
+    for id in 1..=40 {
+        platform.participant(id, &format!("Peserta {id}"), &format!("p{id}@example.org"));
+    }
+    platform.send().succeeds();
+    assert!(
+        (5..=6).contains(&smtp.mails().len()),
+        "{}",
+        smtp.mails().len()
+    );
+    let cancelled = platform.rows(
+        "user_id",
+        "session_reminder_deliveries WHERE status = 'cancelled'",
+    );
+    assert_eq!(cancelled.len() + smtp.mails().len(), 40);
 }
