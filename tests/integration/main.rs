@@ -26,5 +26,6 @@ mod participants;
 mod sending;
 mod templates;
 mod transports;
+mod watching;
 mod whatsapp;
 mod zones;

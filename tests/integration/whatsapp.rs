@@ -215,6 +215,26 @@ fn a_stop_clears_the_opt_in_of_that_user_alone_and_later_passes_leave_them_be() 
 }
 
 #[test]
+fn who_told_stop_is_left_be_also_where_the_platform_cannot_be_told_until_they_opt_in_again() {
+    let twilio = refusing(1, 400, 21610);
+    let platform = platform(&twilio, 1);
+    platform.sql(
+        "CREATE TRIGGER no_clearing BEFORE UPDATE ON user_profiles WHEN new.whatsapp_opt_in = 0
+         BEGIN SELECT RAISE(ABORT, 'not ours to write'); END",
+    );
+    platform.send().exits(1);
+    assert_eq!(opted_in(&platform), ["1|1"]);
+
+    platform.session(2, "2026-11-23 17:30:00");
+    platform.send_at("2026-11-23T16:30:00+07:00").succeeds();
+    assert_eq!(twilio.requests().len(), 1);
+
+    platform.run(&["opt-in", "1"]).succeeds();
+    platform.send_at("2026-11-23T16:31:00+07:00").exits(1);
+    assert_eq!(twilio.requests().len(), 2);
+}
+
+#[test]
 fn refused_credentials_stop_the_channel_at_once_and_the_mail_goes() {
     for (http, code, fix) in [
         (401, 20003, "check TWILIO_SID and TWILIO_AUTH_TOKEN"),
