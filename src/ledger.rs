@@ -56,6 +56,9 @@ pub mod status {
 /// The kind of row that announces a start (others correct one).
 pub const REMINDER: &str = "reminder";
 
+/// The code of a `missed` row whose window passed before anybody looked.
+pub const WINDOW_PASSED: &str = "window_passed";
+
 /// What a pass is narrowed to.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Scope {
@@ -81,10 +84,13 @@ fn of_session(session: Option<i64>) -> Condition {
 
 /// Rows of sessions that start in one of the ranges.
 fn starts_in(walls: &[WallRange]) -> Condition {
-    let none: Condition = Box::new(false.into_sql::<Bool>());
-    walls.iter().fold(none, |any, (from, to)| {
-        Box::new(any.or(ledger::scheduled_at.between(*from, *to)))
-    })
+    // No `false OR …` to begin with: it would keep the database from using an index.
+    let range = |(from, to): &WallRange| -> Condition {
+        Box::new(ledger::scheduled_at.between(*from, *to))
+    };
+    let any = |any: Condition, range: Condition| -> Condition { Box::new(any.or(range)) };
+    let ranges = walls.iter().map(range).reduce(any);
+    ranges.unwrap_or_else(|| Box::new(false.into_sql::<Bool>()))
 }
 
 /// How long a row waits after its `attempts`-th try: 1, 2, 5, then 10 minutes.

@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::{
-    AggregateExpressionMethods, ExpressionMethods, IntoSql, QueryDsl, QueryResult, RunQueryDsl,
+    AggregateExpressionMethods, BoolExpressionMethods, ExpressionMethods, IntoSql,
+    NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
     dsl::{exists, insert_into, not, sql},
     sql_types::{Integer, Nullable, Text, Timestamp},
     update,
@@ -20,7 +21,7 @@ use crate::{
             session_reminder_logs as logs,
         },
     },
-    ledger::{REMINDER, status},
+    ledger::{REMINDER, WINDOW_PASSED, status},
     pass::window::Window,
     platform::{of_session, starts_in},
     time::{WallRange, Zone},
@@ -69,10 +70,17 @@ fn ours(window: &Window) -> _ {
     let reminder: &'static str = REMINDER;
     let (lead, near): (i32, i32) = (window.lead_minutes(), window.width_minutes());
     let (shortest, longest): (i32, i32) = (lead - near, lead + near);
+    // A window that passed left rows without an entry in the log.
+    let passed: &'static str = WINDOW_PASSED;
     ledger::table
         .filter(ledger::course_session_id.eq(participants::session_id))
         .filter(ledger::kind.eq(reminder))
         .filter(ledger::lead_minutes.between(shortest, longest))
+        .filter(
+            ledger::error_code
+                .is_null()
+                .or(ledger::error_code.assume_not_null().ne(passed)),
+        )
 }
 
 fn sent_at(db: &mut Db, sessions: Vec<i64>) -> QueryResult<HashMap<i64, String>> {

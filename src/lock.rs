@@ -64,14 +64,15 @@ fn lock(file: File, path: &Path) -> io::Result<Attempt> {
 }
 
 fn open(folder: &Path, path: &Path) -> io::Result<File> {
-    if let Ok(file) = File::options().write(true).open(path) {
-        return Ok(file);
+    if !folder.is_dir() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    if fs::symlink_metadata(folder)?.uid() != user()? {
+    // Whoever owns the folder could hold the lock for ever.
+    let owner = fs::metadata(folder)?.uid();
+    if owner != user()? && owner != 0 {
         return Err(io::Error::other("the folder belongs to somebody else"));
     }
     File::options()

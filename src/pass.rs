@@ -12,11 +12,12 @@ pub mod window;
 
 use std::{
     collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         atomic::{AtomicUsize, Ordering},
         mpsc::{self, Sender},
     },
-    thread::{self, Scope as Threads},
+    thread::{self, Builder, Scope as Threads},
     time::Duration,
 };
 
@@ -125,9 +126,9 @@ impl Pass<'_> {
         if leads.contains(&60) { 60 } else { shortest }
     }
 
-    /// The starts that are due with the shortest lead.
+    /// The starts that are due with the shortest lead when the pass begins.
     pub fn window(&self) -> (DateTime<Utc>, DateTime<Utc>) {
-        let now = self.clock.now();
+        let now = self.clock.start();
         self.windows()
             .last()
             .map_or((now, now), |window| window.starts(now))
@@ -270,11 +271,14 @@ fn start<'scope, 'a: 'scope>(
     ended: Sender<(Channel, Report)>,
 ) -> Result<()> {
     let db = db::open(&pass.config.database)?;
-    threads.spawn(move || {
-        let report = drain::run(db, pass, transport, renderer);
+    let work = move || {
+        let run = || drain::run(db, pass, transport, renderer);
+        let report = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report::of_bug());
         // A pass that has gone wrong meanwhile no longer counts.
         let _ = ended.send((transport.channel(), report));
-    });
+    };
+    let started = Builder::new().spawn_scoped(threads, work);
+    started.context("the host allows no more threads")?;
     Ok(())
 }
 

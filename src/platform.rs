@@ -62,10 +62,13 @@ type Condition = Box<dyn BoxableExpression<participants::table, Backend, SqlType
 
 /// Sessions that start in one of the ranges.
 pub fn starts_in(walls: &[WallRange]) -> Condition {
-    let none: Condition = Box::new(false.into_sql::<Bool>());
-    walls.iter().fold(none, |any, (from, to)| {
-        Box::new(any.or(participants::scheduled_at.between(*from, *to)))
-    })
+    // No `false OR …` to begin with: it would keep the database from using an index.
+    let range = |(from, to): &WallRange| -> Condition {
+        Box::new(participants::scheduled_at.between(*from, *to))
+    };
+    let any = |any: Condition, range: Condition| -> Condition { Box::new(any.or(range)) };
+    let ranges = walls.iter().map(range).reduce(any);
+    ranges.unwrap_or_else(|| Box::new(false.into_sql::<Bool>()))
 }
 
 /// That session only, or all of them.

@@ -39,6 +39,11 @@ impl Clock {
             .trunc_subsecs(0)
     }
 
+    /// When it began to run.
+    pub fn start(&self) -> DateTime<Utc> {
+        self.start
+    }
+
     /// A moment of this clock as the host's clock has it: what other servers go by.
     pub fn on_host(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
         self.host + (instant - self.start)

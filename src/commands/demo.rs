@@ -62,8 +62,7 @@ fn clear(dir: &Path) -> Result<()> {
     if !dir.exists() {
         return Ok(());
     }
-    let is_demo = dir.join(DATABASE).is_file()
-        || fs::read(dir.join(".env")).is_ok_and(|env| env == ENV.as_bytes());
+    let is_demo = fs::read(dir.join(".env")).is_ok_and(|env| env == ENV.as_bytes());
     let is_empty = fs::read_dir(dir)
         .with_context(|| unusable(dir))?
         .next()
@@ -133,9 +132,11 @@ fn unusable(path: &Path) -> String {
 /// The messages in the folder, sorted.
 fn messages(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir).with_context(|| unusable(dir))?;
+    // By the names that the file transports give, so that nobody else's files are taken for ours.
     let is_message = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|ending| ending == "eml" || ending == "json")
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        (name.starts_with('s') && name.ends_with(".eml"))
+            || (name.starts_with("file-") && name.ends_with(".json"))
     };
     let mut paths: Vec<PathBuf> = entries
         .flatten()

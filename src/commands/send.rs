@@ -81,7 +81,7 @@ fn measure(config: &Config, clock: Clock, exit: Exit) {
     };
     let seconds = clock.elapsed().as_secs_f64();
     let written = db::open(&config.database)
-        .and_then(|mut db| metrics::write(path, &mut db, exit, clock.now(), seconds));
+        .and_then(|mut db| metrics::write(path, &mut db, exit, clock.start(), seconds));
     if let Err(error) = written {
         warn!("{error:#}");
     }

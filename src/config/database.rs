@@ -81,6 +81,11 @@ fn by_url(reader: &mut Reader, variable: &'static str) -> Option<Choice> {
     let named = match text.split_once(':') {
         Some(("sqlite" | "sqlite3", rest)) => sqlite_url(reader, variable, rest),
         Some((scheme, rest)) if rest.starts_with("//") => server(scheme),
+        // A DSN of PDO's, or an address without its scheme: neither is a file, and either may hold a password.
+        Some((scheme, _)) if scheme.len() > 1 && scheme.chars().all(char::is_alphanumeric) => {
+            server(scheme)
+        }
+        _ if text.contains('@') => server("a server"),
         _ => sqlite_file(reader, variable, text),
     };
     Some(Choice {

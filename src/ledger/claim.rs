@@ -308,9 +308,9 @@ fn settle(
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
     // What certainly did not leave will say how long it then is to the start, not how long it was now.
-    let rendered_at = match next_attempt_at {
-        Some(_) => claim.row.rendered_at,
-        None => Some(claim.rendered_at.naive_utc()),
+    let rendered_at = match status {
+        status::SENDING => Some(claim.rendered_at.naive_utc()),
+        _ => claim.row.rendered_at,
     };
     let changed = update(ours(claim))
         .set((

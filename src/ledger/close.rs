@@ -135,10 +135,13 @@ pub fn recover(
     channel: Channel,
     scope: &Scope,
     in_doubt: InDoubt,
+    claimant: &str,
     zone: Zone,
     now: DateTime<Utc>,
 ) -> QueryResult<Recovered> {
-    let left = || of_channel(channel, scope).and(abandoned(now));
+    // What this pass itself has claimed is still on its way, however slowly.
+    let others = || ledger::claimed_by.assume_not_null().ne(claimant.to_owned());
+    let left = || of_channel(channel, scope).and(abandoned(now)).and(others());
     let mut recovered = Recovered::default();
     if channel == Channel::Whatsapp || in_doubt == InDoubt::Resend {
         recovered.again = update(ledger::table.filter(left()).filter(not(started(zone, now))))

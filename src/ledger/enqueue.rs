@@ -11,7 +11,7 @@ use diesel::{
     update,
 };
 
-use super::{Channel, REMINDER, status};
+use super::{Channel, REMINDER, WINDOW_PASSED, status};
 use crate::{
     db::{
         Backend, Db,
@@ -36,6 +36,14 @@ pub struct Due {
     pub skip: Vec<i64>,
     /// Users who have told WhatsApp to stop, where the platform does not know.
     pub opted_out: Vec<i64>,
+}
+
+impl Due {
+    /// The shortest and the longest lead whose rows stand for this one.
+    fn leads(&self) -> (i32, i32) {
+        let (lead, near) = (self.lead_minutes, self.near_minutes);
+        (lead.saturating_sub(near), lead.saturating_add(near))
+    }
 }
 
 /// Whether anybody is owed a reminder on one of the channels. Reads only.
@@ -88,12 +96,16 @@ fn insert_rows(
     let now = now.naive_utc();
     let (status, error) = match entry {
         Entry::Pending => (status::PENDING, None),
-        Entry::Missed => (status::MISSED, Some("window_passed")),
+        Entry::Missed => (status::MISSED, Some(WINDOW_PASSED)),
     };
     let rows = participants::table
         .filter(in_window(due))
         .filter(reachable(channel, &due.opted_out))
         .filter(untold(channel, due))
+        // Whatever an operator's own view lists beside: it must not keep the others from their rows.
+        .filter(participants::session_id.is_not_null())
+        .filter(participants::user_id.is_not_null())
+        .filter(participants::scheduled_at.is_not_null())
         .select((
             participants::session_id,
             participants::user_id,
@@ -180,24 +192,27 @@ fn cancelled(db: &mut Db, due: &Due, channel: Channel) -> QueryResult<Vec<(i64, 
         .load(db)
 }
 
-/// Sessions that start in the ranges, that have somebody to tell on these channels, and for whose start there is no row at
-/// all.
+/// Sessions that start in the ranges, that have somebody to tell on these channels, and for whose start there is no row of
+/// the lead at all.
 pub fn sessions_without_rows(
     db: &mut Db,
-    walls: &[WallRange],
-    session: Option<i64>,
+    due: &Due,
     channels: &[Channel],
 ) -> QueryResult<Vec<i64>> {
+    if due.walls.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (shortest, longest) = due.leads();
     let rows = ledger::table
         .filter(ledger::course_session_id.eq(participants::session_id))
         .filter(ledger::scheduled_at.eq(participants::scheduled_at))
-        .filter(ledger::kind.eq(REMINDER));
+        .filter(ledger::kind.eq(REMINDER))
+        .filter(ledger::lead_minutes.between(shortest, longest));
     let somebody = channels.iter().fold(nobody(), |any, channel| -> Condition {
         Box::new(any.or(reachable(*channel, &[])))
     });
     participants::table
-        .filter(platform::starts_in(walls))
-        .filter(of_session(session))
+        .filter(in_window(due))
         .filter(not(exists(rows)))
         .filter(somebody)
         .select(participants::session_id)
@@ -231,13 +246,13 @@ fn reachable(channel: Channel, opted_out: &[i64]) -> Condition {
 
 /// No row stands for this participant, channel, start and lead.
 fn untold(channel: Channel, due: &Due) -> Condition {
-    let near = (due.lead_minutes - due.near_minutes)..=(due.lead_minutes + due.near_minutes);
+    let (shortest, longest) = due.leads();
     let standing = ledger::table
         .filter(ledger::course_session_id.eq(participants::session_id))
         .filter(ledger::user_id.eq(participants::user_id))
         .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::kind.eq(REMINDER))
-        .filter(ledger::lead_minutes.between(*near.start(), *near.end()))
+        .filter(ledger::lead_minutes.between(shortest, longest))
         .filter(ledger::scheduled_at.eq(participants::scheduled_at))
         .filter(ledger::status.ne(status::CANCELLED));
     Box::new(not(exists(standing)))

@@ -23,17 +23,21 @@ use super::{
     Pass,
     line::{Job, Transport},
     lines::{Event, Lines},
-    roster::Roster,
+    roster::{self, Roster},
     summary::Tally,
     take,
 };
 use crate::{
     db::{self, Db},
     exit::Exit,
-    ledger::{self, Channel, Stop, claim, close},
+    ledger::{
+        self, Channel, Stop,
+        claim::{self, Row},
+        close,
+    },
     message::Renderer,
     outcome::{Fault, LOST, Outcome},
-    platform::profile,
+    platform::{Participant, profile},
     text,
 };
 
@@ -52,6 +56,17 @@ pub struct Report {
     pub tally: Tally,
     /// The session starts that somebody was told of with the lead that Laravel's log knows.
     pub told: BTreeSet<(i64, NaiveDateTime)>,
+}
+
+impl Report {
+    /// For a channel whose thread has died.
+    pub fn of_bug() -> Self {
+        let mut report = Self::default();
+        report
+            .tally
+            .stop(Exit::TryLater, "the program failed in the middle of it");
+        report
+    }
 }
 
 /// Delivers what is due on `channel` until nothing is left, the channel breaks down or the pass's time is over.
@@ -312,7 +327,7 @@ impl<'a> Coordinator<'a> {
                 self.report.told.insert((row.session_id, wall));
             }
             if let Outcome::OptedOut(_) = outcome {
-                self.clear_opt_in(row.id, row.user_id);
+                self.clear_opt_in(row);
             }
             self.pass.bar.inc(1);
             tell(self.channel, &job, &outcome);
@@ -320,19 +335,21 @@ impl<'a> Coordinator<'a> {
         }
     }
 
-    /// The recipient has told Twilio to stop; the platform is to know.
-    fn clear_opt_in(&mut self, row: i64, user: i64) {
+    /// The recipient has told Twilio to stop; the platform is to know. Where it cannot be told, or still says yes (its
+    /// view reads something else than the profiles), the ledger remembers.
+    fn clear_opt_in(&mut self, row: &Row) {
         self.roster.forget();
         let wall = self.pass.zone.wall(self.pass.clock.now());
-        let cleared = profile::find(self.db, &user.to_string())
+        let cleared = profile::find(self.db, &row.user_id.to_string())
             .and_then(|found| Ok(profile::opt_out(self.db, &found, wall)?));
-        if let Err(error) = cleared {
-            info!("the platform could not be told that user {user} has opted out: {error:#}");
-            if let Err(error) = ledger::remember_opt_out(self.db, row) {
-                warn!(
-                    "user {user} has opted out of WhatsApp, but this could not be stored: {error}"
-                );
-            }
+        let people = roster::people(self.db, std::slice::from_ref(row)).unwrap_or_default();
+        if cleared.is_ok() && !people.values().any(Participant::opted_in) {
+            return;
+        }
+        let user = row.user_id;
+        info!("the platform does not know that user {user} has opted out; the ledger does");
+        if let Err(error) = ledger::remember_opt_out(self.db, row.id) {
+            warn!("user {user} has opted out of WhatsApp, but this could not be stored: {error}");
         }
     }
 

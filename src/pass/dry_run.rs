@@ -50,9 +50,14 @@ pub struct Report {
 }
 
 impl Plan {
-    fn add(&mut self, to: &Participant, channel: Channel, decision: Result<String, String>) {
-        let (session_id, user_id, channel) = (to.session_id, to.user_id, channel.name());
-        let scheduled_at = to.scheduled_at.clone();
+    fn add(
+        &mut self,
+        (session_id, user_id): (i64, i64),
+        scheduled_at: &str,
+        channel: Channel,
+        decision: Result<String, String>,
+    ) {
+        let (channel, scheduled_at) = (channel.name(), scheduled_at.to_owned());
         match decision {
             Ok(to) => self.reminders.push(Planned {
                 session_id,
@@ -108,12 +113,19 @@ fn waiting(
 ) -> QueryResult<()> {
     let rows = claim::next(db, channel, &pass.scope, usize::MAX, now)?;
     for rows in rows.chunks(roster::AT_ONCE) {
-        let participants = roster::people(db, rows)?;
+        let people = roster::people(db, rows)?;
         for row in rows {
-            let found = participants.get(&(row.session_id, row.user_id));
-            if let Some(to) = found.filter(|to| to.scheduled_at == row.scheduled_at) {
-                plan.add(to, channel, recipient(channel, to, pass));
-            }
+            let found = people.get(&(row.session_id, row.user_id));
+            let decision = match take::ready(row, found, channel, pass, now) {
+                Ok((_, _, recipient)) => Ok(recipient),
+                Err((ending, fault)) => Err(format!("{ending}: {fault}")),
+            };
+            plan.add(
+                (row.session_id, row.user_id),
+                &row.scheduled_at,
+                channel,
+                decision,
+            );
         }
     }
     Ok(())
@@ -137,7 +149,8 @@ fn due(
                 Some(row) if row.status == status::PENDING && row.is_due(now) => continue,
                 standing => decide(channel, to, standing, &due, pass),
             };
-            plan.add(to, channel, decision);
+            let participant = (to.session_id, to.user_id);
+            plan.add(participant, &to.scheduled_at, channel, decision);
         }
     }
     Ok(())

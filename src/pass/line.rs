@@ -230,8 +230,9 @@ fn template(whatsapp: &config::Whatsapp, locale: Locale) -> Option<String> {
 
 /// How long Twilio may keep the message queued, so that it never arrives after the start (Twilio takes 1 to 36,000 s).
 fn validity(start: DateTime<Utc>, now: DateTime<Utc>) -> u32 {
-    let seconds = (start - now).num_seconds() - 60;
-    u32::try_from(seconds.clamp(60, 36_000)).unwrap_or(60)
+    let left = (start - now).num_seconds();
+    let margin = if left > 120 { 60 } else { 5 };
+    u32::try_from((left - margin).clamp(1, 36_000)).unwrap_or(1)
 }
 
 /// A template that cannot be rendered cannot be for anybody.

@@ -3,7 +3,7 @@
 use std::mem;
 
 use chrono::{DateTime, Duration, Utc};
-use diesel::QueryResult;
+use diesel::{Connection, QueryResult};
 use log::warn;
 
 use super::{
@@ -50,7 +50,15 @@ fn recover(
 ) -> QueryResult<()> {
     let in_doubt = pass.config.reminder.in_doubt;
     for channel in pass.looked_after() {
-        let recovered = close::recover(db, channel, &pass.scope, in_doubt, pass.zone, now)?;
+        let recovered = close::recover(
+            db,
+            channel,
+            &pass.scope,
+            in_doubt,
+            &pass.claimant,
+            pass.zone,
+            now,
+        )?;
         brought.of(channel).unknown += recovered.unknown;
         if recovered.again > 0 {
             let how = match channel {
@@ -76,7 +84,11 @@ fn enqueue(
             brought.of(channel).enqueued += enqueue::insert(db, &due, channel, now)?;
         }
     }
-    legacy::announce(db, pass.legacy_lead(), pass.zone, now)?;
+    // In a transaction of its own: a log that refuses our sessions (its foreign key, an operator's own view) stops nobody.
+    let announced = db.transaction(|db| legacy::announce(db, pass.legacy_lead(), pass.zone, now));
+    if let Err(error) = announced {
+        warn!("session_reminder_logs takes no row for a session that is due: {error}");
+    }
     Ok(())
 }
 
@@ -135,29 +147,34 @@ pub fn due(db: &mut Db, pass: &Pass, window: &Window, now: DateTime<Utc>) -> Que
     })
 }
 
-/// Sessions whose last window has passed since the ledger began and of which nobody was told, neither by us nor by
+/// Sessions of which a window has passed since the ledger began without anybody having been told, neither by us nor by
 /// Laravel; one entry each.
 pub fn overlooked(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<Vec<Due>> {
-    let (Some(began), Some(window)) = (ledger::began(db)?, pass.windows().pop()) else {
+    let Some(began) = ledger::began(db)? else {
         return Ok(Vec::new());
     };
-    let (from, to) = window.passed(began.max(now - FORGOTTEN), now);
-    let walls = pass.zone.walls(from, to);
-    let mut sessions =
-        enqueue::sessions_without_rows(db, &walls, pass.scope.session, &pass.channels())?;
-    if sessions.is_empty() {
-        return Ok(Vec::new());
+    let since = began.max(now - FORGOTTEN);
+    let mut all = Vec::new();
+    for window in pass.windows() {
+        let (from, to) = window.passed(since, now);
+        let passed = Due {
+            lead_minutes: window.lead_minutes(),
+            near_minutes: window.width_minutes(),
+            walls: pass.zone.walls(from, to),
+            session: pass.scope.session,
+            skip: Vec::new(),
+            opted_out: Vec::new(),
+        };
+        let mut sessions = enqueue::sessions_without_rows(db, &passed, &pass.channels())?;
+        if !sessions.is_empty() && window.lead_minutes() == pass.legacy_lead() {
+            let (walls, session) = (&passed.walls, pass.scope.session);
+            let by_laravel = legacy::reminded(db, walls, session, &window, pass.zone)?;
+            sessions.retain(|id| !by_laravel.contains(id));
+        }
+        all.extend(sessions.into_iter().map(|id| Due {
+            session: Some(id),
+            ..passed.clone()
+        }));
     }
-    let by_laravel = legacy::reminded(db, &walls, pass.scope.session, &window, pass.zone)?;
-    sessions.retain(|id| !by_laravel.contains(id));
-    let (lead_minutes, near_minutes) = (window.lead_minutes(), window.width_minutes());
-    let passed = |id: i64| Due {
-        lead_minutes,
-        near_minutes,
-        walls: walls.clone(),
-        session: Some(id),
-        skip: Vec::new(),
-        opted_out: Vec::new(),
-    };
-    Ok(sessions.into_iter().map(passed).collect())
+    Ok(all)
 }

@@ -107,7 +107,7 @@ impl Summary {
         let rfc3339 = |instant: DateTime<Utc>| instant.with_timezone(&pass.zone.0).to_rfc3339();
         let (from, to) = pass.window();
         Self {
-            now: rfc3339(pass.clock.now()),
+            now: rfc3339(pass.clock.start()),
             window: Span {
                 from: rfc3339(from),
                 to: rfc3339(to),

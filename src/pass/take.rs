@@ -107,7 +107,7 @@ pub fn cancel_gone(
 }
 
 /// Whether a row may still be delivered, and where to.
-fn ready(
+pub fn ready(
     row: &Row,
     found: Option<&Participant>,
     channel: Channel,

@@ -76,6 +76,10 @@ fn user_id(db: &mut Db, who: &str) -> QueryResult<Option<i64>> {
     if let Ok(id) = who.parse::<i64>() {
         return users::table.find(id).select(users::id).first(db).optional();
     }
+    let exactly = users::table.filter(users::email.eq(who)).select(users::id);
+    if let Some(id) = exactly.first(db).optional()? {
+        return Ok(Some(id));
+    }
     // Both sides in the database's own way, which leaves letters beyond ASCII alone.
     let same_address = sql::<Bool>("lower(email) = lower(")
         .bind::<Text, _>(who)

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -70,8 +70,18 @@ impl Twilio {
     }
 
     pub fn deliver(&self, request: &Request) -> Outcome {
+        let asked = Instant::now();
         self.pace.wait();
-        let form = self.form(request);
+        let waited = u32::try_from(asked.elapsed().as_secs()).unwrap_or(u32::MAX);
+        let validity = request.validity_seconds.saturating_sub(waited);
+        if validity == 0 {
+            let fault = Fault::new(
+                "too_late",
+                "its turn would have come after the session begins",
+            );
+            return Outcome::Retry { fault, after: None };
+        }
+        let form = self.form(request, validity);
         let mut body = Watched {
             rest: form.as_bytes(),
             begun: false,
@@ -91,7 +101,7 @@ impl Twilio {
         self.without_secrets(outcome, request)
     }
 
-    fn form(&self, request: &Request) -> String {
+    fn form(&self, request: &Request, validity: u32) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("To", &format!("whatsapp:{}", request.to));
         form.append_pair("From", &format!("whatsapp:{}", self.from));
@@ -105,7 +115,7 @@ impl Twilio {
             }
         }
         // Twilio takes 1 to 36,000 seconds.
-        let validity = request.validity_seconds.clamp(1, 36_000);
+        let validity = validity.clamp(1, 36_000);
         form.append_pair("ValidityPeriod", &validity.to_string());
         form.finish()
     }
