@@ -44,7 +44,7 @@ pub fn open(database: &Database) -> Result<Db> {
     let Database::Sqlite(path) = database;
     if matches!(path.try_exists(), Ok(false)) {
         let text = format!(
-            "there is no database file {}: correct DB_DATABASE or DATABASE_URL, or make a new one with `reminders migrate`",
+            "there is no database file {}: correct DB_DATABASE or DATABASE_URL (for a new, empty database there: `reminders migrate`)",
             path.display()
         );
         return Err(exit::error(Exit::Config, text));

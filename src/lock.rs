@@ -31,9 +31,10 @@ pub enum Attempt {
 pub fn take(database: &Database) -> Attempt {
     let name = file_name(database);
     let own = take_in(&state_folder(), &name);
+    let chosen = env::var_os("STATE_DIRECTORY").is_some();
     match own {
-        // Users that run services often have no home they may write to.
-        Attempt::Impossible(..) => match take_in(&temporary_folder(), &name) {
+        // Users that run services often have no home they may write to. A folder that somebody chose is another thing.
+        Attempt::Impossible(..) if !chosen => match take_in(&temporary_folder(), &name) {
             Attempt::Impossible(..) => own,
             temporary => temporary,
         },

@@ -57,9 +57,24 @@ fn main() -> ExitCode {
             Some(cure) => error!("{error:#}: {cure}"),
             None => error!("{error:#}"),
         }
+        if exit::of(&error) == Exit::Config {
+            mention_missing_env(&cli);
+        }
         exit::of(&error)
     });
     ended.into()
+}
+
+/// Wrong settings are often no settings: the program was started in another folder than the platform's.
+fn mention_missing_env(cli: &Cli) {
+    let named = !cli.env_files.is_empty() || env::var_os("REMINDERS_ENV_FILE").is_some();
+    let folder = env::current_dir().unwrap_or_default();
+    if !named && !folder.join(".env").exists() {
+        let folder = folder.display();
+        error!(
+            "there is no .env in {folder}: start in the platform's folder, or name it with --env-file"
+        );
+    }
 }
 
 fn run(cli: &Cli) -> Result<Exit> {

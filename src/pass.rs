@@ -115,6 +115,15 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether a channel's settings are wrong.
+    pub fn is_broken(&self, channel: Channel) -> bool {
+        let (mail, whatsapp) = (&self.config.mail, &self.config.whatsapp);
+        match channel {
+            Channel::Mail => matches!(mail, config::Channel::Broken(_)),
+            Channel::Whatsapp => matches!(whatsapp, config::Channel::Broken(_)),
+        }
+    }
+
     pub fn windows(&self) -> Vec<Window> {
         Window::all(&self.config.reminder)
     }
@@ -158,6 +167,9 @@ pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
 
 /// Does everything that is due.
 pub fn run(db: &mut Db, pass: &Pass) -> Result<Summary> {
+    for redirected in summary::redirected(pass) {
+        warn!("{redirected}, and not to the participants");
+    }
     if pass.config.reminder.corrections {
         warn!("REMINDER_CORRECTIONS=on: this version does not send corrections yet");
     }

@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 
 use crate::{
     cli,
-    config::Config,
+    config::{Config, Database},
     db::{self, Db},
     exit::{self, Exit},
     output,
@@ -32,6 +32,13 @@ const LOG_COLUMNS: [&str; 5] = [
 
 pub fn run(config: &Config, args: &cli::Migrate) -> Result<Exit> {
     let mut script = Script::default();
+    let Database::Sqlite(path) = &config.database;
+    if db::is_new(&config.database) && !args.dry_run && !removes(args) {
+        // A platform has its database already: this may be a slip in its name.
+        script
+            .steps
+            .push(format!("made the new database {}", path.display()));
+    }
     let mut db = open(config, args, &mut script)?;
     let done = db.immediate_transaction(|db| {
         if removes(args) {
@@ -137,8 +144,9 @@ impl Script {
 
 fn create(db: &mut Db, project: &Path, script: &mut Script) -> Result<()> {
     let standing = view::standing(db)?;
-    if standing != Standing::Theirs {
-        adopt(db, project, script)?;
+    match standing {
+        Standing::Theirs => view::check_theirs(db)?,
+        _ => adopt(db, project, script)?,
     }
     make_ledger(db, project, script)?;
     if standing != Standing::Theirs {

@@ -17,7 +17,7 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use log::{Level, info, log, warn};
+use log::{Level, error, info, log, warn};
 
 use super::{
     Pass,
@@ -375,7 +375,7 @@ impl<'a> Coordinator<'a> {
         };
         match self.last_stop.as_ref().is_some_and(said) {
             true => Level::Info,
-            false => Level::Warn,
+            false => Level::Error,
         }
     }
 
@@ -466,7 +466,7 @@ fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
     );
     match outcome {
         Outcome::Sent { message_id, .. } => info!("{what}: sent as {message_id}"),
-        Outcome::Failed(fault) | Outcome::OptedOut(fault) => warn!("{what} failed: {fault}"),
+        Outcome::Failed(fault) | Outcome::OptedOut(fault) => error!("{what} failed: {fault}"),
         Outcome::InDoubt(fault) => warn!("{what} is in doubt: {fault}"),
         Outcome::Retry { fault, .. } | Outcome::Stopped(fault) => {
             info!("{what} will be tried again: {fault}")

@@ -13,6 +13,9 @@ use crate::{
     platform::{self, Participant},
 };
 
+/// Why nothing is sent on a channel with wrong settings.
+const BROKEN: &str = "waits: the channel's settings are wrong";
+
 /// One reminder that would be sent.
 #[derive(Debug, Serialize)]
 pub struct Planned {
@@ -117,6 +120,7 @@ fn waiting(
         for row in rows {
             let found = people.get(&(row.session_id, row.user_id));
             let decision = match take::ready(row, found, channel, pass, now) {
+                Ok(_) if pass.is_broken(channel) => Err(BROKEN.into()),
                 Ok((_, _, recipient)) => Ok(recipient),
                 Err((ending, fault)) => Err(format!("{ending}: {fault}")),
             };
@@ -196,6 +200,7 @@ fn decide(
     }
     match standing {
         Some(row) => Err(row.describe()),
+        None if pass.is_broken(channel) => Err(BROKEN.into()),
         None => recipient(channel, to, pass),
     }
 }

@@ -4,7 +4,7 @@ use std::mem;
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::{Connection, QueryResult};
-use log::warn;
+use log::{error, warn};
 
 use super::{
     Pass,
@@ -112,10 +112,10 @@ fn miss(db: &mut Db, pass: &Pass, now: DateTime<Utc>, brought: &mut Channels) ->
 fn report_losses(channel: Channel, tally: &Tally) {
     let name = channel.name();
     if tally.missed > 0 {
-        warn!("{name}: {} missed", tally.missed);
+        error!("{name}: {} missed", tally.missed);
     }
     if tally.unknown > 0 {
-        warn!(
+        error!(
             "{name}: {} in doubt since an earlier pass, kept as unknown: look whether they were sent",
             tally.unknown
         );

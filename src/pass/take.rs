@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use log::{info, warn};
+use log::{error, info};
 
 use super::{
     Pass,
@@ -183,15 +183,15 @@ fn end(
         }
         status::MISSED => {
             tally.missed += 1;
-            warn!("{what} was missed: {fault}");
+            error!("{what} was missed: {fault}");
         }
         status::UNKNOWN => {
             tally.unknown += 1;
-            warn!("{what} may have been sent, and is not tried again: {fault}");
+            error!("{what} may have been sent, and is not tried again: {fault}");
         }
         _ => {
             tally.failed += 1;
-            warn!("{what} failed: {fault}");
+            error!("{what} failed: {fault}");
         }
     }
     Ok(())

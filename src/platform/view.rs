@@ -175,6 +175,43 @@ WHERE {conditions};",
     }
 }
 
+/// What a view of the operator's own must have.
+const COLUMNS: [&str; 17] = [
+    "session_id",
+    "course_id",
+    "session_title",
+    "course_title",
+    "scheduled_at",
+    "duration_minutes",
+    "mode",
+    "modality",
+    "meeting_url",
+    "location",
+    "user_id",
+    "name",
+    "email",
+    "phone",
+    "whatsapp_opt_in",
+    "timezone",
+    "locale",
+];
+
+/// # Errors
+/// Ends with 78, naming every column that an operator's own view lacks.
+pub fn check_theirs(db: &mut Db) -> Result<()> {
+    let there = db::columns(db, NAME)?;
+    let lacks = |column: &&str| !there.iter().any(|name| name == column);
+    let missing: Vec<&str> = COLUMNS.into_iter().filter(lacks).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "your own {NAME} lacks {}: give it these columns, NULL where there is nothing",
+        missing.join(", ")
+    );
+    Err(exit::error(Exit::Config, text))
+}
+
 /// What stands under the view's name.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -186,7 +223,7 @@ pub enum Standing {
 
 pub fn standing(db: &mut Db) -> QueryResult<Standing> {
     Ok(match db::view_definition(db, NAME)? {
-        Some(sql) if sql.contains(MARKER) => Standing::Ours(sql),
+        Some(sql) if sql.contains(&format!(" AS {MARKER}")) => Standing::Ours(sql),
         Some(_) => Standing::Theirs,
         None if db::columns(db, NAME)?.is_empty() => Standing::Missing,
         None => Standing::Theirs,
