@@ -168,3 +168,20 @@ pub fn next_session(
         .next()
         .map(|(title, start)| (title.into(), start.into())))
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::debug_query;
+
+    use super::*;
+
+    #[test]
+    fn one_range_is_asked_for_plainly_so_that_an_index_serves() {
+        let time = NaiveDateTime::default();
+        let query = participants::table
+            .filter(starts_in(&[(time, time)]))
+            .select(participants::session_id);
+        let sql = debug_query::<Backend, _>(&query).to_string();
+        assert!(sql.contains("BETWEEN") && !sql.contains(" OR "), "{sql}");
+    }
+}

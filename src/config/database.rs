@@ -242,6 +242,14 @@ mod tests {
     #[test]
     fn servers_are_refused_by_kind_and_without_their_passwords() {
         let only = "this build serves SQLite only";
+        for dsn in [
+            "mysql:host=db;password=hunter2",
+            "lms:hunter2@db:3306/lms",
+            "u:hunter2@db",
+        ] {
+            let line = error(&format!("DATABASE_URL=\"{dsn}\""));
+            assert!(!line.contains("hunter2"), "{line}");
+        }
         let line = error("DATABASE_URL=postgres://lms:hunter2@db/lms");
         assert!(
             line.contains("names a PostgreSQL database")

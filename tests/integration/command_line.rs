@@ -5,6 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::atomic::Ordering,
     thread,
     time::{Duration, SystemTime},
 };
@@ -13,7 +14,7 @@ use diesel::connection::SimpleConnection;
 
 use crate::{
     smtp::Smtp,
-    support::{NOW, Platform, Run, START, program, wall_in},
+    support::{NOW, Platform, Run, START, busy_smtp, program, wall_in},
     twilio::Twilio,
 };
 
@@ -448,4 +449,33 @@ fn a_database_that_another_writer_holds_for_a_while_is_waited_for() {
     Run::of(&["send"], pass).succeeds();
     assert_eq!(smtp.mails().len(), 1);
     assert_eq!(platform.ledger(), ["mail|1|sent|NULL"]);
+}
+
+#[test]
+fn a_dry_run_holds_what_waits_against_the_same_rules_as_a_pass() {
+    let (smtp, busy) = busy_smtp();
+    let platform = due(&smtp);
+    platform.send().succeeds();
+    busy.store(false, Ordering::SeqCst);
+    platform.sql("UPDATE enrollments SET status = 'cancelled'");
+    let plan = platform.run(&["send", "--dry-run", "--now", "2026-11-23T16:05:00+07:00"]);
+    assert!(plan.stdout.contains("would send nobody"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("cancelled: left"), "{}", plan.stdout);
+}
+
+#[test]
+fn a_redirect_is_said_in_every_pass_that_sends() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp).set("REMINDER_REDIRECT_MAIL", "me@example.org");
+    let run = platform.send().succeeds();
+    assert!(run.stderr.contains("me@example.org"), "{}", run.stderr);
+    assert_eq!(smtp.mails()[0].to, ["me@example.org"]);
+}
+
+#[test]
+fn without_settings_the_missing_env_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = program(folder.path()).arg("send").output().unwrap();
+    let run = Run::of(&["send"], run).exits(78);
+    assert!(run.stderr.contains("there is no .env in"), "{}", run.stderr);
 }

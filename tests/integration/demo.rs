@@ -156,3 +156,23 @@ fn the_folder_may_have_any_name() {
         assert_eq!(count(&made), (4, 3), "{dir}");
     }
 }
+
+#[test]
+fn a_folder_with_a_database_of_that_name_and_other_files_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["demo.sqlite", "package.json", ".env"] {
+        std::fs::write(folder.path().join(name), "mine").unwrap();
+    }
+    let refused = program(folder.path())
+        .args(["demo", "--dir", "."])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    for name in ["demo.sqlite", "package.json", ".env"] {
+        assert_eq!(
+            std::fs::read(folder.path().join(name)).unwrap(),
+            b"mine",
+            "{name}"
+        );
+    }
+}

@@ -573,3 +573,41 @@ fn the_view_begins_at_the_sessions_and_uses_the_indexes_there_are() {
     );
     assert!(!ours.contains("AUTOMATIC"), "{ours}");
 }
+
+#[test]
+fn what_an_operators_own_view_lacks_is_named() {
+    let platform = Platform::empty();
+    platform.sql("CREATE VIEW session_participants AS SELECT 1 AS session_id, 2 AS user_id");
+    let refused = platform.run(&["migrate"]).exits(78);
+    for column in ["session_title", "scheduled_at", "locale"] {
+        assert!(refused.stderr.contains(column), "{}", refused.stderr);
+    }
+    assert!(
+        !refused.stderr.contains("lacks session_id"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn a_row_of_nobody_in_an_operators_own_view_stops_nobody_else() {
+    let smtp = Smtp::start();
+    let platform = Platform::empty().mail(&smtp);
+    let row = |user: &str, email: &str| {
+        format!(
+            "SELECT 7 AS session_id, 1 AS course_id, 'Gamelan' AS session_title, 'Seni' AS course_title,
+             '{START}' AS scheduled_at, 60 AS duration_minutes, 'online' AS mode, NULL AS modality,
+             NULL AS meeting_url, NULL AS location, {user} AS user_id, 'A' AS name, '{email}' AS email,
+             NULL AS phone, 0 AS whatsapp_opt_in, NULL AS timezone, NULL AS locale"
+        )
+    };
+    let (nobody, agus) = (
+        row("NULL", "nobody@example.org"),
+        row("3", "agus@example.org"),
+    );
+    platform.sql(&format!("CREATE VIEW {VIEW} AS {nobody} UNION ALL {agus}"));
+    platform.run(&["migrate"]).succeeds();
+    platform.send().succeeds();
+    assert_eq!(smtp.mails().len(), 1);
+    assert_eq!(smtp.mails()[0].to, ["agus@example.org"]);
+}

@@ -2,9 +2,11 @@
 
 use std::{net::TcpListener, sync::atomic::Ordering::SeqCst};
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::{
     smtp::{Phase, Reply, Smtp},
-    support::{Platform, START, busy_smtp},
+    support::{NOW, Platform, START, busy_smtp},
 };
 
 fn due(smtp: &Smtp) -> Platform {
@@ -218,4 +220,60 @@ fn a_mail_in_doubt_is_not_sent_again_when_the_session_starts() {
         assert_eq!(platform.ledger(), ["mail|1|unknown|lost"], "{now}");
         assert_eq!(smtp.mails().len(), 1);
     }
+}
+
+#[test]
+fn with_several_leads_each_window_that_passed_in_an_outage_is_told() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp).set("REMINDER_LEAD", "24h,60m");
+    platform.send_at("2026-11-22T17:00:00+07:00").succeeds();
+    let outage = platform.send_at("2026-11-23T16:20:00+07:00").exits(1);
+    assert!(
+        outage.stderr.contains("mail: 1 missed"),
+        "{}",
+        outage.stderr
+    );
+    assert_eq!(
+        platform.rows(
+            "lead_minutes, status",
+            "session_reminder_deliveries ORDER BY lead_minutes"
+        ),
+        ["60|missed", "1440|sent"]
+    );
+    platform.send_at("2026-11-23T16:21:00+07:00").succeeds();
+}
+
+#[test]
+fn what_failed_and_is_put_back_by_hand_says_the_time_that_is_left_then() {
+    let first = AtomicBool::new(true);
+    let smtp = Smtp::builder()
+        .script(move |phase, _| match phase {
+            Phase::Rcpt if first.swap(false, Ordering::Relaxed) => {
+                Reply::Say("550 5.1.1 no such user".into())
+            }
+            _ => Reply::Accept,
+        })
+        .start();
+    let platform = due(&smtp);
+    platform.send().exits(1);
+    platform
+        .sql("UPDATE session_reminder_deliveries SET status = 'pending', next_attempt_at = NULL");
+    platform.send_at("2026-11-23T16:40:00+07:00").succeeds();
+    assert!(
+        smtp.mails()[0].subject().contains("20 menit"),
+        "{}",
+        smtp.mails()[0].subject()
+    );
+}
+
+#[test]
+fn losses_are_said_even_to_those_who_want_to_hear_little() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp).set("MAIL_PORT", "9");
+    let run = platform.run(&["-q", "send", "--now", NOW]).exits(75);
+    assert!(run.stderr.contains("mail has stopped"), "{}", run.stderr);
+    let run = platform
+        .run(&["-q", "send", "--now", "2026-11-23T17:00:00+07:00"])
+        .exits(1);
+    assert!(run.stderr.contains("1 missed"), "{}", run.stderr);
 }

@@ -250,3 +250,21 @@ fn a_user_or_a_file_is_asked_for_and_not_both() {
         platform.run(arguments).exits(2);
     }
 }
+
+#[test]
+fn an_address_written_exactly_so_comes_before_one_that_only_looks_alike() {
+    let platform = Platform::seed();
+    platform.participant(1, "Budi", "Budi@example.org");
+    platform.participant(2, "Budi", "budi@example.org");
+    let answer = platform
+        .run(&[
+            "opt-in",
+            "budi@example.org",
+            "--phone",
+            "081234567890",
+            "--format",
+            "json",
+        ])
+        .succeeds();
+    assert_eq!(answer.json()["user_id"], 2);
+}
