@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod close;
 pub mod enqueue;
+pub mod record;
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{

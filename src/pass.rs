@@ -1,5 +1,6 @@
 //! One pass: what a dead pass left, what is due now, what can no longer be told; then both channels side by side.
 
+mod account;
 mod drain;
 pub mod dry_run;
 pub mod line;

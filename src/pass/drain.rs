@@ -17,10 +17,11 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use log::{Level, error, info, log, warn};
+use log::{Level, info, log, warn};
 
 use super::{
     Pass,
+    account::{self, Finished},
     line::{Job, Transport},
     lines::{Event, Lines},
     roster::{self, Roster},
@@ -38,7 +39,6 @@ use crate::{
     message::Renderer,
     outcome::{Fault, LOST, Outcome},
     platform::{Participant, profile},
-    text,
 };
 
 /// A pass takes no new work after this.
@@ -106,9 +106,6 @@ pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) 
         coordinator.work(threads, &lines, to_lines, &events)
     })
 }
-
-/// A job that came back; no outcome = untouched.
-type Finished = (Box<Job>, Option<Outcome>);
 
 struct Coordinator<'a> {
     db: &'a mut Db,
@@ -290,7 +287,7 @@ impl<'a> Coordinator<'a> {
         let roster = &mut self.roster;
         let now = pass.clock.now();
         let done = db::write(self.db, |db| {
-            record(db, finished, now)?;
+            account::record(db, finished, now)?;
             take::jobs(db, pass, channel, roster, room, now)
         });
         match done {
@@ -330,8 +327,8 @@ impl<'a> Coordinator<'a> {
                 self.clear_opt_in(row);
             }
             self.pass.bar.inc(1);
-            tell(self.channel, &job, &outcome);
-            tally(&mut self.report.tally, &outcome);
+            account::tell(self.channel, &job, &outcome);
+            account::tally(&mut self.report.tally, &outcome);
         }
     }
 
@@ -423,53 +420,4 @@ impl<'a> Coordinator<'a> {
 /// Whether both are within the same hour of the clock.
 fn same_hour(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
     one.timestamp().div_euclid(3600) == other.timestamp().div_euclid(3600)
-}
-
-fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> diesel::QueryResult<()> {
-    for (job, outcome) in finished {
-        let ours = match outcome {
-            Some(outcome) => claim::record(db, &job.claim, outcome, now)?,
-            None => claim::release(db, &job.claim, now)?,
-        };
-        if !ours {
-            warn!(
-                "delivery {}: its lease had ended before its outcome could be recorded",
-                job.claim.row.id
-            );
-        }
-    }
-    Ok(())
-}
-
-fn tally(tally: &mut Tally, outcome: &Outcome) {
-    match outcome {
-        Outcome::Sent { .. } => tally.sent += 1,
-        Outcome::Failed(_) | Outcome::OptedOut(_) => tally.failed += 1,
-        Outcome::Retry { .. } | Outcome::Stopped(_) => tally.retried += 1,
-        // Counted by the pass that finds out.
-        Outcome::InDoubt(_) => {}
-    }
-}
-
-/// Says once what became of a delivery: what needs a person as a warning, the rest for those who ask.
-fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
-    let row = &job.claim.row;
-    let to = match channel {
-        Channel::Mail => text::mask_email(&job.claim.recipient),
-        Channel::Whatsapp => text::mask_phone(&job.claim.recipient),
-    };
-    let what = format!(
-        "{} to {to} (session {}, user {})",
-        channel.name(),
-        row.session_id,
-        row.user_id
-    );
-    match outcome {
-        Outcome::Sent { message_id, .. } => info!("{what}: sent as {message_id}"),
-        Outcome::Failed(fault) | Outcome::OptedOut(fault) => error!("{what} failed: {fault}"),
-        Outcome::InDoubt(fault) => warn!("{what} is in doubt: {fault}"),
-        Outcome::Retry { fault, .. } | Outcome::Stopped(fault) => {
-            info!("{what} will be tried again: {fault}")
-        }
-    }
 }

@@ -1,0 +1,67 @@
+//! What came back from the lines is recorded, counted and told.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use log::{error, info, warn};
+
+use super::{line::Job, summary::Tally};
+use crate::{
+    db::Db,
+    ledger::{Channel, record},
+    outcome::Outcome,
+    text,
+};
+
+/// A job that came back; no outcome = untouched.
+pub type Finished = (Box<Job>, Option<Outcome>);
+
+/// Records it, each row fenced by its claim.
+pub fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> QueryResult<()> {
+    for (job, outcome) in finished {
+        let ours = match outcome {
+            Some(outcome) => record::record(db, &job.claim, outcome, now)?,
+            None => record::release(db, &job.claim, now)?,
+        };
+        if !ours {
+            warn!(
+                "delivery {}: its lease had ended before its outcome could be recorded",
+                job.claim.row.id
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Counts it.
+pub fn tally(tally: &mut Tally, outcome: &Outcome) {
+    match outcome {
+        Outcome::Sent { .. } => tally.sent += 1,
+        Outcome::Failed(_) | Outcome::OptedOut(_) => tally.failed += 1,
+        Outcome::Retry { .. } | Outcome::Stopped(_) => tally.retried += 1,
+        // Counted by the pass that finds out.
+        Outcome::InDoubt(_) => {}
+    }
+}
+
+/// Says once what became of a delivery: what needs a person as a warning, the rest for those who ask.
+pub fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
+    let row = &job.claim.row;
+    let to = match channel {
+        Channel::Mail => text::mask_email(&job.claim.recipient),
+        Channel::Whatsapp => text::mask_phone(&job.claim.recipient),
+    };
+    let what = format!(
+        "{} to {to} (session {}, user {})",
+        channel.name(),
+        row.session_id,
+        row.user_id
+    );
+    match outcome {
+        Outcome::Sent { message_id, .. } => info!("{what}: sent as {message_id}"),
+        Outcome::Failed(fault) | Outcome::OptedOut(fault) => error!("{what} failed: {fault}"),
+        Outcome::InDoubt(fault) => warn!("{what} is in doubt: {fault}"),
+        Outcome::Retry { fault, .. } | Outcome::Stopped(fault) => {
+            info!("{what} will be tried again: {fault}")
+        }
+    }
+}
