@@ -241,7 +241,10 @@ fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
 /// The means of delivery of every channel that can work; what keeps the others from it is noted.
 fn transports<'a>(pass: &Pass<'a>, channels: &mut Channels) -> Vec<Transport<'a>> {
     let mut transports = Vec::new();
-    let broken = |problems: &[config::Problem]| format!("{} settings are wrong", problems.len());
+    let broken = |problems: &[config::Problem]| {
+        let names = problems.iter().map(|problem| problem.variable.as_str());
+        format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
+    };
     match &pass.config.mail {
         config::Channel::On(mail) => transports.push(Transport::Mail(mail)),
         config::Channel::Broken(problems) => channels

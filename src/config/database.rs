@@ -4,8 +4,7 @@ use super::{address, reader::Reader};
 
 /// Laravel's own default, in the project's folder.
 const DEFAULT_FILE: &str = "database/database.sqlite";
-const GIVE_A_FILE: &str =
-    "give the path of a database file, such as sqlite:///srv/lms/database/database.sqlite";
+const GIVE_A_FILE: &str = "set DB_CONNECTION=sqlite and DB_DATABASE to its file, or DATABASE_URL=sqlite:///path/of/the/file";
 
 /// Where the platform's data is.
 #[derive(Debug, PartialEq, Eq)]
@@ -277,7 +276,7 @@ mod tests {
             "DATABASE_URL=sqlite:%ff",
             "DATABASE_URL=sqlite:a%00b",
         ] {
-            assert!(error(text).contains("give the path"), "{text}");
+            assert!(error(text).contains("DB_DATABASE to its file"), "{text}");
         }
     }
 }

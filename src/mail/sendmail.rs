@@ -116,13 +116,14 @@ fn failed(status: ExitStatus, said: &str) -> Outcome {
     let fault = |what: &str| Fault::new(format!("exit {code}"), format!("sendmail {what}{said}"));
     match code {
         65 | 67 | 68 => Outcome::Failed(fault("refused this recipient")),
-        64 | 70..=74 | 76..=78 | 126 | 127 => Outcome::Stopped(fault(
-            "does not work: check its configuration and MAIL_SENDMAIL_PATH",
-        )),
-        _ => Outcome::Retry {
+        75 => Outcome::Retry {
             fault: fault("could not take the mail now"),
             after: None,
         },
+        // Whatever else it says of itself, it is not the recipient's.
+        _ => Outcome::Stopped(fault(
+            "does not work: check its configuration and MAIL_SENDMAIL_PATH",
+        )),
     }
 }
 
@@ -194,7 +195,7 @@ mod tests {
     fn the_exit_code_tells_what_became_of_it() {
         for (code, expected) in [
             (75, "retry"),
-            (1, "retry"),
+            (1, "stopped"),
             (67, "failed"),
             (78, "stopped"),
             (127, "stopped"),
