@@ -36,6 +36,9 @@ pub type Backend = Sqlite;
 const SESSION: &str =
     "PRAGMA busy_timeout = 10000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
 
+/// How many values a query is given at once: databases limit them.
+pub const AT_ONCE: usize = 500;
+
 /// Opens a database that exists.
 ///
 /// # Errors

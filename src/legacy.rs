@@ -27,6 +27,9 @@ use crate::{
     time::{WallRange, Zone},
 };
 
+/// The log's name in the database.
+pub const TABLE: &str = "session_reminder_logs";
+
 /// The sessions among those that start in `walls` which Laravel has reminded of: its log has a row from inside the
 /// window, and it is not ours, since the ledger has never had a reminder of this lead for the session.
 pub fn reminded(

@@ -1,6 +1,7 @@
 //! One pass: what a dead pass left, what is due now, what can no longer be told; then both channels side by side.
 
 mod account;
+mod budget;
 mod drain;
 pub mod dry_run;
 pub mod line;
@@ -14,10 +15,7 @@ pub mod window;
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{self, Sender},
-    },
+    sync::mpsc::{self, Sender},
     thread::{self, Builder, Scope as Threads},
     time::Duration,
 };
@@ -28,6 +26,7 @@ use diesel::QueryResult;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use log::{info, warn};
 
+pub use self::budget::Budget;
 use self::{
     drain::Report,
     line::Transport,
@@ -63,33 +62,6 @@ pub struct Pass<'a> {
     pub bar: ProgressBar,
     /// Somebody watches.
     pub show_progress: bool,
-}
-
-/// How many deliveries a pass may still begin (`--limit`).
-pub struct Budget(AtomicUsize);
-
-impl Budget {
-    pub fn new(limit: Option<usize>) -> Self {
-        Self(AtomicUsize::new(limit.unwrap_or(usize::MAX)))
-    }
-
-    /// Takes up to `wanted`, and says how many there were.
-    fn take(&self, wanted: usize) -> usize {
-        let took = self
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                Some(left - left.min(wanted))
-            });
-        took.unwrap_or_default().min(wanted)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
-    }
-
-    fn give_back(&self, unused: usize) {
-        self.0.fetch_add(unused, Ordering::Relaxed);
-    }
 }
 
 impl Pass<'_> {

@@ -10,12 +10,12 @@ use crate::{
     config::{Config, Database},
     db::{self, Db},
     exit::{self, Exit},
-    output,
+    ledger, legacy, output,
     platform::view::{self, Platform, Standing},
 };
 
-const LEDGER: &str = "session_reminder_deliveries";
-const LOG: &str = "session_reminder_logs";
+const LEDGER: &str = ledger::TABLE;
+const LOG: &str = legacy::TABLE;
 
 /// What Laravel's own migration adds.
 const OPT_IN_COLUMN: &str =

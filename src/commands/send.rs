@@ -20,13 +20,15 @@ use crate::{
     db::{self, Db},
     exit::{self, Exit},
     health,
-    ledger::Scope,
+    ledger::{self, Scope},
+    legacy,
     lock::{self, Attempt, Lock},
     metrics, output,
     pass::{
         self, Budget, Pass, dry_run,
         summary::{Channels, Summary},
     },
+    platform::view,
     time::{Clock, Zone},
 };
 
@@ -130,11 +132,7 @@ fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool
 
 /// Puts what is missing from the database before an error that it may have caused.
 fn explain(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
-    let needed = [
-        "session_participants",
-        "session_reminder_deliveries",
-        "session_reminder_logs",
-    ];
+    let needed = [view::NAME, ledger::TABLE, legacy::TABLE];
     if exit::chosen(&error).is_some() {
         return error;
     }

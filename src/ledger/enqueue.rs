@@ -14,7 +14,7 @@ use diesel::{
 use super::{Channel, REMINDER, WINDOW_PASSED, status};
 use crate::{
     db::{
-        Backend, Db,
+        AT_ONCE, Backend, Db,
         schema::{session_participants as participants, session_reminder_deliveries as ledger},
     },
     platform::{self, of_session},
@@ -69,7 +69,7 @@ pub fn insert(db: &mut Db, due: &Due, channel: Channel, now: DateTime<Utc>) -> Q
     Ok(again + insert_rows(db, due, channel, Entry::Pending, now)?)
 }
 
-/// The same as `missed`, for sessions whose window has passed without anybody having been told.
+/// Gives them `missed` rows, for sessions whose window has passed without anybody having been told.
 pub fn insert_missed(
     db: &mut Db,
     due: &Due,
@@ -171,9 +171,6 @@ fn revive(db: &mut Db, due: &Due, channel: Channel, now: DateTime<Utc>) -> Query
     }
     Ok(revived)
 }
-
-/// How many rows are looked at in one query: databases limit the values in one.
-const AT_ONCE: usize = 500;
 
 /// Id, session and user of the cancelled rows whose session is at the row's start now.
 fn cancelled(db: &mut Db, due: &Due, channel: Channel) -> QueryResult<Vec<(i64, i64, i64)>> {

@@ -17,55 +17,26 @@ pub fn record(
     outcome: &Outcome,
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
-    match outcome {
-        Outcome::Sent { message_id, status } => sent(db, claim, message_id, status.as_deref(), now),
-        Outcome::Failed(fault) | Outcome::OptedOut(fault) => settle(
-            db,
-            claim,
-            status::FAILED,
-            None,
-            &fault.code,
-            fault.reason.clone(),
-            now,
-        ),
+    let soon = delay(claim.attempt);
+    let (status, at, fault) = match outcome {
+        Outcome::Sent { message_id, status } => {
+            return sent(db, claim, message_id, status.as_deref(), now);
+        }
+        Outcome::Failed(fault) | Outcome::OptedOut(fault) => (status::FAILED, None, fault),
         Outcome::Retry { fault, after } => {
-            let asked = after
-                .and_then(|after| Duration::from_std(after).ok())
-                .unwrap_or_default();
-            let at = now + delay(claim.attempt).max(asked);
-            settle(
-                db,
-                claim,
-                status::PENDING,
-                Some(at),
-                &fault.code,
-                fault.reason.clone(),
-                now,
-            )
+            let asked = after.and_then(|after| Duration::from_std(after).ok());
+            let wait = soon.max(asked.unwrap_or_default());
+            (status::PENDING, Some(now + wait), fault)
         }
-        Outcome::Stopped(fault) => {
-            let at = now + delay(claim.attempt);
-            settle(
-                db,
-                claim,
-                status::PENDING,
-                Some(at),
-                &fault.code,
-                format!("{HELD}{}", fault.reason),
-                now,
-            )
-        }
+        Outcome::Stopped(fault) => (status::PENDING, Some(now + soon), fault),
         // The row stays ours until its lease ends: only then may it be looked at again.
-        Outcome::InDoubt(fault) => settle(
-            db,
-            claim,
-            status::SENDING,
-            None,
-            &fault.code,
-            fault.reason.clone(),
-            now,
-        ),
-    }
+        Outcome::InDoubt(fault) => (status::SENDING, None, fault),
+    };
+    let reason = match outcome {
+        Outcome::Stopped(fault) => format!("{HELD}{}", fault.reason),
+        _ => fault.reason.clone(),
+    };
+    settle(db, claim, status, at, &fault.code, reason, now)
 }
 
 /// Gives a row back that was claimed and not begun: the attempt does not count.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Pass, line, prepare, roster, summary::Summary, take, window::Window};
 use crate::{
-    db::Db,
+    db::{AT_ONCE, Db},
     ledger::{self, Channel, Standing, claim, enqueue::Due, status},
     platform::{self, Participant},
 };
@@ -115,7 +115,7 @@ fn waiting(
     plan: &mut Plan,
 ) -> QueryResult<()> {
     let rows = claim::next(db, channel, &pass.scope, usize::MAX, now)?;
-    for rows in rows.chunks(roster::AT_ONCE) {
+    for rows in rows.chunks(AT_ONCE) {
         let people = roster::people(db, rows)?;
         for row in rows {
             let found = people.get(&(row.session_id, row.user_id));

@@ -11,9 +11,6 @@ use crate::{
     platform::{self, Participant},
 };
 
-/// How many rows are looked up in one query: databases limit the values in one.
-pub const AT_ONCE: usize = 500;
-
 /// Session and user.
 type Key = (i64, i64);
 

@@ -7,11 +7,11 @@ use log::{error, info};
 use super::{
     Pass,
     line::{self, Doubt, Job},
-    roster::{self, AT_ONCE, Roster},
+    roster::{self, Roster},
     summary::Tally,
 };
 use crate::{
-    db::Db,
+    db::{AT_ONCE, Db},
     ledger::{
         Channel,
         claim::{self, Row},
