@@ -13,6 +13,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 pub struct Loopback {
@@ -25,6 +26,8 @@ pub struct Loopback {
 struct Shared {
     stopped: AtomicBool,
     accepted: AtomicUsize,
+    /// Connections whose thread has not ended.
+    served: AtomicUsize,
     open: Mutex<HashMap<usize, TcpStream>>,
     panics: Mutex<Vec<String>>,
 }
@@ -71,6 +74,7 @@ where
         // Before the next step, so that `drop`, which waits for this thread, finds them all.
         let handle = stream.try_clone().unwrap();
         shared.open.lock().unwrap().insert(number, handle);
+        shared.served.fetch_add(1, SeqCst);
         let (shared, serve) = (Arc::clone(shared), Arc::clone(serve));
         thread::spawn(move || shared.connection(stream, number, &*serve));
     }
@@ -84,6 +88,15 @@ impl Shared {
         // Only now: the client must not go on before its mistake is noted.
         if let Some(stream) = self.open.lock().unwrap().remove(&number) {
             let _ = stream.shutdown(Shutdown::Both);
+        }
+        self.served.fetch_sub(1, SeqCst);
+    }
+
+    /// Printing a backtrace can take seconds on a busy machine, and only then is the panic noted.
+    fn wait_for_connections(&self) {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while self.served.load(SeqCst) > 0 && Instant::now() < patience {
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -109,6 +122,7 @@ impl Drop for Loopback {
         for stream in self.shared.open.lock().unwrap().values() {
             let _ = stream.shutdown(Shutdown::Both);
         }
+        self.shared.wait_for_connections();
         let panics = self.shared.panics.lock().unwrap().join("; ");
         if !panics.is_empty() && !thread::panicking() {
             panic!("a loopback server panicked: {panics}");
