@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 pub use self::{
     app::App,
-    database::Database,
+    database::{Database, Server, TlsMode},
     mail::{Mail, MailTransport, Smtp, Tls},
     problem::Problem,
     reminder::{InDoubt, Locale, Reminder},

@@ -169,19 +169,36 @@ pub fn next_session(
         .map(|(title, start)| (title.into(), start.into())))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests {
-    use diesel::debug_query;
+    use std::sync::{Arc, Mutex};
+
+    use diesel::{
+        Connection, SqliteConnection,
+        connection::{InstrumentationEvent, SimpleConnection},
+    };
 
     use super::*;
 
     #[test]
     fn one_range_is_asked_for_plainly_so_that_an_index_serves() {
+        let mut db = Db::Sqlite(SqliteConnection::establish(":memory:").unwrap());
+        db.batch_execute("CREATE TABLE session_participants (session_id, scheduled_at)")
+            .unwrap();
+        let asked = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&asked);
+        db.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::StartQuery { query, .. } = event {
+                *heard.lock().unwrap() = query.to_string();
+            }
+        });
         let time = NaiveDateTime::default();
-        let query = participants::table
+        participants::table
             .filter(starts_in(&[(time, time)]))
-            .select(participants::session_id);
-        let sql = debug_query::<Backend, _>(&query).to_string();
+            .select(participants::session_id)
+            .load::<i64>(&mut db)
+            .unwrap();
+        let sql = asked.lock().unwrap();
         assert!(sql.contains("BETWEEN") && !sql.contains(" OR "), "{sql}");
     }
 }

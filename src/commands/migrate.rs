@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use diesel::connection::SimpleConnection;
+use diesel::{QueryResult, connection::SimpleConnection};
 
 use crate::{
     cli,
-    config::{Config, Database},
-    db::{self, Db},
+    config::Config,
+    db::{self, Db, Dialect},
     exit::{self, Exit},
     ledger, legacy, output,
     platform::view::{self, Platform, Standing},
@@ -16,10 +16,6 @@ use crate::{
 
 const LEDGER: &str = ledger::TABLE;
 const LOG: &str = legacy::TABLE;
-
-/// What Laravel's own migration adds.
-const OPT_IN_COLUMN: &str =
-    "ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in TINYINT(1) NOT NULL DEFAULT '0';";
 
 /// The columns of Laravel's log, all of them read or written.
 const LOG_COLUMNS: [&str; 5] = [
@@ -31,64 +27,173 @@ const LOG_COLUMNS: [&str; 5] = [
 ];
 
 pub fn run(config: &Config, args: &cli::Migrate) -> Result<Exit> {
-    let mut script = Script::default();
-    let Database::Sqlite(path) = &config.database;
-    if db::is_new(&config.database) && !args.dry_run && !removes(args) {
-        // A platform has its database already: this may be a slip in its name.
-        script
-            .steps
-            .push(format!("made the new database {}", path.display()));
-    }
-    let mut db = open(config, args, &mut script)?;
-    let done = db.immediate_transaction(|db| {
-        if removes(args) {
-            remove(db, args, &mut script)?;
-        } else {
-            create(db, &config.project, &mut script)?;
+    let dialect = db::dialect(&config.database)?;
+    let is_new = db::is_new(&config.database) && !removes(args);
+    let found = if is_new {
+        Found::default()
+    } else {
+        Found::read(&mut db::open(&config.database)?).context("could not read the database")?
+    };
+    let script = if removes(args) {
+        remove(&found, args)
+    } else {
+        create(&found, dialect, &config.project)?
+    };
+    if args.dry_run {
+        let first = dialect.new_database.filter(|_| is_new);
+        if !is_new {
+            script.try_out(config)?;
         }
-        // What has been tried in a transaction and undone is known to work.
-        if args.dry_run {
-            Err(Stop::Undo)
-        } else {
-            Ok(())
+        output::line(&script.sql(first))?;
+    } else {
+        script.execute(config)?;
+        if is_new {
+            // A platform has its database already: this may be a slip in its name.
+            output::line(&format!("made {}", config.database.describe()))?;
         }
-    });
-    match done {
-        Ok(()) => output::line(&script.done(args))?,
-        Err(Stop::Undo) => output::line(&script.sql())?,
-        Err(Stop::Failed(error)) => return Err(error),
+        output::line(&script.done(args))?;
     }
     Ok(Exit::Ok)
 }
 
 /// Plain `migrate` of a new database, silently.
 pub fn apply(config: &Config) -> Result<()> {
-    let mut db = db::make(&config.database)?;
-    create(&mut db, &config.project, &mut Script::default())
+    let dialect = db::dialect(&config.database)?;
+    create(&Found::default(), dialect, &config.project)?.execute(config)
 }
 
 fn removes(args: &cli::Migrate) -> bool {
     args.drop_view || args.uninstall
 }
 
-/// A file is made only for what is known to work, and not for a dry run.
-fn open(config: &Config, args: &cli::Migrate, script: &mut Script) -> Result<Db> {
-    if removes(args) || !db::is_new(&config.database) {
-        return db::open(&config.database);
-    }
-    let mut nowhere = db::pretend()?;
-    if args.dry_run {
-        script.statements.push(db::NEW_JOURNAL.into());
-        return Ok(nowhere);
-    }
-    create(&mut nowhere, &config.project, &mut Script::default())?;
-    db::make(&config.database)
+/// What there is in the database; nothing, in a new one.
+#[derive(Default)]
+struct Found {
+    relations: Vec<String>,
+    platform: Platform,
+    standing: Standing,
+    /// What an operator's own view lacks.
+    view_lacks: Vec<&'static str>,
+    log_columns: Vec<String>,
+    done: db::Done,
+    laravel: Vec<String>,
 }
 
-/// Why the transaction is rolled back.
+impl Found {
+    fn read(db: &mut Db) -> QueryResult<Self> {
+        let standing = Standing::read(db)?;
+        let view_lacks = match standing {
+            Standing::Theirs => view::lacks(db)?,
+            _ => Vec::new(),
+        };
+        Ok(Self {
+            relations: db::relations(db)?,
+            platform: Platform::read(db)?,
+            standing,
+            view_lacks,
+            log_columns: db::columns(db, LOG)?,
+            done: db::Done::read(db)?,
+            laravel: db::laravel_migrations(db)?,
+        })
+    }
+
+    fn has(&self, relation: &str) -> bool {
+        self.relations.iter().any(|name| name == relation)
+    }
+
+    /// No table at all, but those of an earlier run.
+    fn is_empty(&self) -> bool {
+        let ours = |name: &String| name.starts_with("__diesel");
+        self.relations.iter().all(ours)
+    }
+}
+
+/// What is to be run, and what that does in words.
+#[derive(Default)]
+struct Script {
+    statements: Vec<String>,
+    steps: Vec<String>,
+}
+
+impl Script {
+    fn run(&mut self, statement: impl Into<String>) {
+        self.statements.push(statement.into());
+    }
+
+    fn step(&mut self, what: impl Into<String>) {
+        self.steps.push(what.into());
+    }
+
+    fn sql(&self, first: Option<&str>) -> String {
+        if self.statements.is_empty() {
+            return "-- nothing to do".into();
+        }
+        let statements = self.statements.iter().map(String::as_str);
+        let all: Vec<&str> = first.into_iter().chain(statements).collect();
+        all.join("\n\n")
+    }
+
+    /// All of it or nothing, where the database can undo the making of tables; else what was made stays, and the next
+    /// `migrate` makes the rest.
+    fn execute(&self, config: &Config) -> Result<()> {
+        let mut db = db::make(&config.database)?;
+        if !db.dialect().undoes_tables {
+            return self.execute_on(&mut db, "and what was made before it stays");
+        }
+        let done = db::once(&mut db, |db| Ok(self.execute_on(db, NOTHING_CHANGED)?));
+        done.map_err(Stop::error)
+    }
+
+    /// What has been run in a transaction and undone is known to work.
+    fn try_out(&self, config: &Config) -> Result<()> {
+        let mut db = db::open(&config.database)?;
+        if !db.dialect().undoes_tables {
+            return Ok(());
+        }
+        let undone = db::once(&mut db, |db| {
+            self.execute_on(db, NOTHING_CHANGED)?;
+            Err::<(), Stop>(Stop::Undo)
+        });
+        match undone {
+            Ok(()) | Err(Stop::Undo) => Ok(()),
+            Err(stop) => Err(stop.error()),
+        }
+    }
+
+    fn execute_on(&self, db: &mut Db, so_far: &str) -> Result<()> {
+        for statement in &self.statements {
+            db.batch_execute(statement)
+                .with_context(|| format!("could not run, {so_far}: {statement}"))?;
+        }
+        Ok(())
+    }
+
+    fn done(&self, args: &cli::Migrate) -> String {
+        if !self.steps.is_empty() {
+            self.steps.join("\n")
+        } else if removes(args) {
+            "nothing to do: nothing of ours is there".into()
+        } else {
+            "nothing to do: the database has all it needs".into()
+        }
+    }
+}
+
+const NOTHING_CHANGED: &str = "and nothing was changed";
+
+/// Why a transaction is rolled back.
 enum Stop {
     Undo,
     Failed(anyhow::Error),
+}
+
+impl Stop {
+    fn error(self) -> anyhow::Error {
+        match self {
+            Stop::Undo => anyhow::anyhow!("undone"),
+            Stop::Failed(error) => error,
+        }
+    }
 }
 
 impl From<diesel::result::Error> for Stop {
@@ -103,90 +208,70 @@ impl From<anyhow::Error> for Stop {
     }
 }
 
-/// The statements run so far, and what they did in words.
-#[derive(Default)]
-struct Script {
-    statements: Vec<String>,
-    steps: Vec<String>,
-}
-
-impl Script {
-    fn run(&mut self, db: &mut Db, statement: impl Into<String>) -> Result<()> {
-        let statement = statement.into();
-        db.batch_execute(&statement)
-            .with_context(|| format!("could not run, and nothing was changed: {statement}"))?;
-        self.statements.push(statement);
-        Ok(())
+fn create(found: &Found, dialect: &Dialect, project: &Path) -> Result<Script> {
+    let mut script = Script::default();
+    if found.standing == Standing::Theirs {
+        view::check_theirs(&found.view_lacks)?;
+        make_ledger(found, dialect, project, &mut script)?;
+        return Ok(script);
     }
-
-    fn step(&mut self, what: impl Into<String>) {
-        self.steps.push(what.into());
-    }
-
-    fn sql(&self) -> String {
-        if self.statements.is_empty() {
-            "-- nothing to do".into()
-        } else {
-            self.statements.join("\n\n")
-        }
-    }
-
-    fn done(&self, args: &cli::Migrate) -> String {
-        if !self.steps.is_empty() {
-            self.steps.join("\n")
-        } else if removes(args) {
-            "nothing to do: nothing of ours is there".into()
-        } else {
-            "nothing to do: the database has all it needs".into()
-        }
-    }
-}
-
-fn create(db: &mut Db, project: &Path, script: &mut Script) -> Result<()> {
-    let standing = view::standing(db)?;
-    match standing {
-        Standing::Theirs => view::check_theirs(db)?,
-        _ => adopt(db, project, script)?,
-    }
-    make_ledger(db, project, script)?;
-    if standing != Standing::Theirs {
-        make_view(db, &standing, script)?;
-    }
-    Ok(())
+    let platform = adopt(found, dialect, project, &mut script)?;
+    make_ledger(found, dialect, project, &mut script)?;
+    make_view(
+        &found.standing,
+        &platform.view(&dialect.view_sql),
+        &mut script,
+    );
+    Ok(script)
 }
 
 /// The platform's tables: made where there are none at all, completed where they are the platform's.
-fn adopt(db: &mut Db, project: &Path, script: &mut Script) -> Result<()> {
-    if is_empty(db)? {
-        leave_to_laravel(db, project, "", "the database is empty")?;
-        run_migration(db, &db::PLATFORM, script)?;
+fn adopt(
+    found: &Found,
+    dialect: &Dialect,
+    project: &Path,
+    script: &mut Script,
+) -> Result<Platform> {
+    if found.is_empty() {
+        leave_to_laravel(found, project, "", "the database is empty")?;
+        script
+            .statements
+            .extend(db::PLATFORM.statements(dialect, &found.done));
         script.step("made the platform's tables, since there was none");
+        return Ok(Platform::complete());
     }
-    let platform = Platform::read(db)?;
+    let mut platform = found.platform.clone();
     platform.check()?;
     if !platform.has("user_profiles", "whatsapp_opt_in") {
         let lack = "user_profiles.whatsapp_opt_in is missing";
-        leave_to_laravel(db, project, "whatsapp_opt_in", lack)?;
-        script.run(db, OPT_IN_COLUMN)?;
+        leave_to_laravel(found, project, "whatsapp_opt_in", lack)?;
+        script.run(dialect.opt_in_column);
         script.step("added user_profiles.whatsapp_opt_in");
+        platform.add("user_profiles", "whatsapp_opt_in");
     }
-    Ok(())
+    Ok(platform)
 }
 
 /// Our own table, and Laravel's log where it is missing.
-fn make_ledger(db: &mut Db, project: &Path, script: &mut Script) -> Result<()> {
-    let relations = db::relations(db)?;
+fn make_ledger(
+    found: &Found,
+    dialect: &Dialect,
+    project: &Path,
+    script: &mut Script,
+) -> Result<()> {
     let missing: Vec<&str> = [LEDGER, LOG]
         .into_iter()
-        .filter(|table| !relations.iter().any(|name| name == table))
+        .filter(|table| !found.has(table))
         .collect();
     if missing.contains(&LOG) {
-        leave_to_laravel(db, project, LOG, &format!("{LOG} is missing"))?;
+        leave_to_laravel(found, project, LOG, &format!("{LOG} is missing"))?;
     } else {
-        check_log(db)?;
+        check_log(found)?;
     }
     if !missing.is_empty() {
-        run_migration(db, &db::REMINDERS, script)?;
+        script
+            .statements
+            .extend(db::REMINDERS.statements(dialect, &found.done));
         script.step(format!("made {}", missing.join(" and ")));
     }
     Ok(())
@@ -194,11 +279,10 @@ fn make_ledger(db: &mut Db, project: &Path, script: &mut Script) -> Result<()> {
 
 /// # Errors
 /// Ends with 78 when a table of that name is not Laravel's log.
-fn check_log(db: &mut Db) -> Result<()> {
-    let columns = db::columns(db, LOG)?;
+fn check_log(found: &Found) -> Result<()> {
     let missing: Vec<String> = LOG_COLUMNS
         .iter()
-        .filter(|column| !columns.iter().any(|name| name == *column))
+        .filter(|column| !found.log_columns.iter().any(|name| name == *column))
         .map(|column| format!("{LOG}.{column}"))
         .collect();
     if missing.is_empty() {
@@ -211,26 +295,17 @@ fn check_log(db: &mut Db) -> Result<()> {
     Err(exit::error(Exit::Config, text))
 }
 
-fn run_migration(db: &mut Db, migration: &db::Migration, script: &mut Script) -> Result<()> {
-    for statement in migration.statements(db)? {
-        script.run(db, statement)?;
-    }
-    Ok(())
-}
-
-fn make_view(db: &mut Db, standing: &Standing, script: &mut Script) -> Result<()> {
-    let wanted = Platform::read(db)?.view();
+fn make_view(standing: &Standing, wanted: &str, script: &mut Script) {
     let step = match standing {
-        Standing::Ours(current) if *current == wanted.trim_end_matches(';') => return Ok(()),
+        Standing::Ours(current) if view::is_current(current, wanted) => return,
         Standing::Ours(_) => {
-            script.run(db, drop_view())?;
+            script.run(drop_view());
             "made anew, from the columns there are now,"
         }
         _ => "made",
     };
-    script.run(db, wanted)?;
+    script.run(wanted);
     script.step(format!("{step} the view {}", view::NAME));
-    Ok(())
 }
 
 fn drop_view() -> String {
@@ -241,9 +316,8 @@ fn drop_view() -> String {
 ///
 /// # Errors
 /// Ends with 78 when a migration with `word` in its name lies beside the `.env` and has not been run.
-fn leave_to_laravel(db: &mut Db, project: &Path, word: &str, lack: &str) -> Result<()> {
-    let done = db::laravel_migrations(db)?;
-    let waits = |name: &String| name.contains(word) && !done.contains(name);
+fn leave_to_laravel(found: &Found, project: &Path, word: &str, lack: &str) -> Result<()> {
+    let waits = |name: &String| name.contains(word) && !found.laravel.contains(name);
     let folder = project.join("database/migrations");
     let Some(migration) = laravel_migrations(&folder).into_iter().find(waits) else {
         return Ok(());
@@ -264,27 +338,21 @@ fn laravel_migrations(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// No table at all, but those of the database itself and of an earlier run.
-fn is_empty(db: &mut Db) -> Result<bool> {
-    let own = |name: &String| name.starts_with("sqlite_") || name.starts_with("__diesel");
-    Ok(db::relations(db)?.iter().all(own))
-}
-
-fn remove(db: &mut Db, args: &cli::Migrate, script: &mut Script) -> Result<()> {
-    if let Standing::Ours(_) = view::standing(db)? {
-        script.run(db, drop_view())?;
+fn remove(found: &Found, args: &cli::Migrate) -> Script {
+    let mut script = Script::default();
+    if let Standing::Ours(_) = found.standing {
+        script.run(drop_view());
         script.step(format!(
             "dropped the view {}: nobody is reminded until `reminders migrate` makes it again",
             view::NAME
         ));
     }
-    if args.ledger && db::relations(db)?.iter().any(|name| name == LEDGER) {
-        script.run(db, format!("DROP TABLE {LEDGER};"))?;
-        if db::REMINDERS.is_done(db)? {
-            let forget = db::REMINDERS.forget(db)?;
-            script.run(db, forget)?;
+    if args.ledger && found.has(LEDGER) {
+        script.run(format!("DROP TABLE {LEDGER};"));
+        if found.done.has(&db::REMINDERS) {
+            script.run(found.done.without(&db::REMINDERS));
         }
         script.step(format!("dropped {LEDGER}, the record of what was sent"));
     }
-    Ok(())
+    script
 }

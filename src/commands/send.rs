@@ -159,7 +159,7 @@ fn explain(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
 fn zone(config: &Config, db: &mut Db) -> Result<Zone> {
     match config.zone {
         Some(zone) => Ok(Zone(zone)),
-        None if db::PLATFORM.is_done(db)? => Ok(Zone(Tz::UTC)),
+        None if db::Done::read(db)?.has(&db::PLATFORM) => Ok(Zone(Tz::UTC)),
         None => Err(exit::error(
             Exit::Config,
             "APP_TIMEZONE is not set, and there is no config/app.php beside the .env that names the zone: set it to the \

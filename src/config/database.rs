@@ -1,16 +1,52 @@
 use std::path::PathBuf;
 
-use super::{address, reader::Reader};
+use super::{address, reader::Reader, secret::Secret};
 
 /// Laravel's own default, in the project's folder.
 const DEFAULT_FILE: &str = "database/database.sqlite";
 const GIVE_A_FILE: &str = "set DB_CONNECTION=sqlite and DB_DATABASE to its file, or DATABASE_URL=sqlite:///path/of/the/file";
 
 /// Where the platform's data is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
     /// An absolute path (if the working directory is). Whether the file exists is not known yet.
     Sqlite(PathBuf),
+    Postgres(Server),
+    /// MySQL and MariaDB.
+    Mysql(Server),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    pub host: String,
+    pub port: u16,
+    pub socket: Option<PathBuf>,
+    pub database: String,
+    pub username: String,
+    pub password: Option<Secret>,
+    pub search_path: Option<String>,
+    pub tls: Tls,
+}
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    pub mode: TlsMode,
+    pub ca: Option<PathBuf>,
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+}
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TlsMode {
+    Disable,
+    #[default]
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+impl Database {
+    pub fn describe(&self) -> String {
+        String::new()
+    }
 }
 
 /// What one way of naming the database says, and how near it stands.
@@ -161,6 +197,7 @@ mod tests {
             Some(Database::Sqlite(path)) => {
                 Ok(path.strip_prefix(folder.path()).unwrap_or(&path).to_owned())
             }
+            Some(_) => todo!(),
             None => Err(reader.into_problems()[0].to_string()),
         }
     }

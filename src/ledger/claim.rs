@@ -3,12 +3,15 @@
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
-    Queryable, RunQueryDsl, dsl::sql, sql_types::Text, update,
+    Queryable, RunQueryDsl,
+    dsl::sql,
+    sql_types::{Nullable, Text, Timestamp},
+    update,
 };
 
 use super::{Channel, Scope, close, of_session, status};
 use crate::{
-    db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
+    db::{self, ByRow, Db, Lossy, schema::session_reminder_deliveries as ledger},
     outcome::Fault,
     time::Zone,
 };
@@ -103,6 +106,21 @@ pub fn next(
         .load(db)
 }
 
+/// The same, to be claimed in this transaction: rows that another host is claiming are passed over.
+pub fn next_free(
+    db: &mut Db,
+    channel: Channel,
+    scope: &Scope,
+    limit: usize,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<Row>> {
+    let next = due(channel, scope, now)
+        .order((ledger::scheduled_at, ledger::id))
+        .limit(limit.try_into().unwrap_or(i64::MAX))
+        .select(row!());
+    db::locked(db, next).load(db)
+}
+
 /// How many rows wait to be delivered now.
 pub fn count(db: &mut Db, channel: Channel, scope: &Scope, now: DateTime<Utc>) -> QueryResult<i64> {
     due(channel, scope, now).count().get_result(db)
@@ -136,48 +154,56 @@ pub fn message_ids(db: &mut Db, channel: Channel, recipient: &str) -> QueryResul
         .load(db)
 }
 
-/// Makes a row ours: its lease begins, its attempt counts.
+/// Makes rows ours, each with where it will go: their lease begins, their attempt counts. One statement.
 pub fn claim(
     db: &mut Db,
-    row: Row,
+    rows: Vec<(Row, String)>,
     claimant: &str,
-    recipient: String,
     now: DateTime<Utc>,
-) -> QueryResult<Claim> {
-    let rendered_at = row.in_doubt_since().unwrap_or(now);
-    let attempt = row.attempts + 1;
-    update(ledger::table.find(row.id))
+) -> QueryResult<Vec<Claim>> {
+    let claim = |(row, recipient): (Row, String)| Claim {
+        claimant: claimant.to_owned(),
+        attempt: row.attempts + 1,
+        lease_until: now + LEASE,
+        rendered_at: row.in_doubt_since().unwrap_or(now),
+        recipient,
+        row,
+    };
+    let claims: Vec<Claim> = rows.into_iter().map(claim).collect();
+    if claims.is_empty() {
+        return Ok(claims);
+    }
+    let rendered_at = |claim: &Claim| (claim.row.id, Some(claim.rendered_at.naive_utc()));
+    let recipient = |claim: &Claim| (claim.row.id, Some(claim.recipient.clone()));
+    let ids = claims.iter().map(|claim| claim.row.id);
+    update(ledger::table.filter(ledger::id.eq_any(ids)))
         .set((
             ledger::status.eq(status::SENDING),
-            ledger::attempts.eq(attempt),
+            ledger::attempts.eq(ledger::attempts + 1),
             ledger::claimed_by.eq(claimant),
             ledger::claimed_at.eq(now.naive_utc()),
             ledger::lease_until.eq((now + LEASE).naive_utc()),
-            ledger::rendered_at.eq(rendered_at.naive_utc()),
-            ledger::recipient.eq(&recipient),
+            ledger::rendered_at.eq(ByRow::<Nullable<Timestamp>, _>::new(
+                claims.iter().map(rendered_at),
+            )),
+            ledger::recipient.eq(ByRow::<Nullable<Text>, _>::new(
+                claims.iter().map(recipient),
+            )),
             ledger::updated_at.eq(now.naive_utc()),
         ))
         .execute(db)?;
-    let claimant = claimant.to_owned();
-    Ok(Claim {
-        row,
-        claimant,
-        attempt,
-        lease_until: now + LEASE,
-        rendered_at,
-        recipient,
-    })
+    Ok(claims)
 }
 
-/// Ends a row that was not claimed: `cancelled`, `missed` or `failed`.
+/// Ends rows that were not claimed, all for the same reason: `cancelled`, `missed`, `failed` or `unknown`.
 pub fn end(
     db: &mut Db,
-    row: &Row,
+    rows: &[i64],
     ending: &str,
     fault: &Fault,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    update(ledger::table.find(row.id))
+    update(ledger::table.filter(ledger::id.eq_any(rows)))
         .set((
             ledger::status.eq(ending),
             ledger::next_attempt_at.eq(None::<NaiveDateTime>),

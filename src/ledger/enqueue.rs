@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
     NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
-    dsl::{exists, insert_into, not, select},
+    dsl::{exists, insert_into, not},
     sql_types::{Bool, Integer, Nullable, Text, Timestamp},
     update,
 };
@@ -54,10 +54,13 @@ pub fn any(db: &mut Db, due: &Due, channels: &[Channel]) -> QueryResult<bool> {
     let owed = channels.iter().fold(nobody(), |any, channel| -> Condition {
         Box::new(any.or(reachable(*channel, &due.opted_out).and(untold(*channel, due))))
     });
-    select(exists(
-        participants::table.filter(in_window(due)).filter(owed),
-    ))
-    .get_result(db)
+    let first: Vec<i64> = participants::table
+        .filter(in_window(due))
+        .filter(owed)
+        .select(participants::session_id)
+        .limit(1)
+        .load(db)?;
+    Ok(!first.is_empty())
 }
 
 /// Gives every reminder that is due on `channel` its row; how many there were.
@@ -114,7 +117,6 @@ fn insert_rows(
             due.lead_minutes.into_sql::<Integer>(),
             participants::scheduled_at,
             status.into_sql::<Text>(),
-            Some(now).into_sql::<Nullable<Timestamp>>(),
             error.into_sql::<Nullable<Text>>(),
             now.into_sql::<Timestamp>(),
             now.into_sql::<Timestamp>(),
@@ -131,7 +133,6 @@ fn insert_rows(
             ledger::lead_minutes,
             ledger::scheduled_at,
             ledger::status,
-            ledger::next_attempt_at,
             ledger::error_code,
             ledger::created_at,
             ledger::updated_at,

@@ -1,117 +1,186 @@
-//! Recording what became of a claimed row. A record that comes after the row's lease has ended and somebody else has taken
-//! it up changes nothing.
+//! Recording what became of claimed rows, in a statement for all that were sent, one for all that were not, and one for
+//! all that were not begun. A record that comes after its row's lease has ended and somebody else has taken the row up
+//! changes nothing.
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
-use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, update};
+use diesel::{
+    ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
+    sql_types::{Integer, Nullable, Text, Timestamp},
+    update,
+};
 
 use super::{HELD, claim::Claim, delay, status};
 use crate::{
-    db::{Db, schema::session_reminder_deliveries as ledger},
-    outcome::Outcome,
+    db::{ByRow, Db, schema::session_reminder_deliveries as ledger},
+    outcome::{Fault, Outcome},
 };
 
-/// Records what became of a claimed row. False: the row was no longer ours, and nothing was changed.
-pub fn record(
+/// Records what became of claimed rows, no outcome meaning that the row was not begun; how many of them were still ours.
+pub fn record<'a>(
     db: &mut Db,
-    claim: &Claim,
-    outcome: &Outcome,
+    finished: impl Iterator<Item = (&'a Claim, Option<&'a Outcome>)>,
     now: DateTime<Utc>,
-) -> QueryResult<bool> {
-    let soon = delay(claim.attempt);
-    let (status, at, fault) = match outcome {
-        Outcome::Sent { message_id, status } => {
-            return sent(db, claim, message_id, status.as_deref(), now);
+) -> QueryResult<usize> {
+    let (mut sent, mut settled, mut untouched) = (Vec::new(), Vec::new(), Vec::new());
+    for (claim, outcome) in finished {
+        match outcome {
+            Some(Outcome::Sent { message_id, status }) => {
+                sent.push((claim, message_id, status.as_deref()));
+            }
+            Some(outcome) => settled.extend(Settled::new(claim, outcome, now)),
+            None => untouched.push(claim),
         }
-        Outcome::Failed(fault) | Outcome::OptedOut(fault) => (status::FAILED, None, fault),
-        Outcome::Retry { fault, after } => {
-            let asked = after.and_then(|after| Duration::from_std(after).ok());
-            let wait = soon.max(asked.unwrap_or_default());
-            (status::PENDING, Some(now + wait), fault)
-        }
-        Outcome::Stopped(fault) => (status::PENDING, Some(now + soon), fault),
-        // The row stays ours until its lease ends: only then may it be looked at again.
-        Outcome::InDoubt(fault) => (status::SENDING, None, fault),
-    };
-    let reason = match outcome {
-        Outcome::Stopped(fault) => format!("{HELD}{}", fault.reason),
-        _ => fault.reason.clone(),
-    };
-    settle(db, claim, status, at, &fault.code, reason, now)
+    }
+    Ok(record_sent(db, &sent, now)? + settle(db, &settled, now)? + release(db, &untouched, now)?)
 }
 
-/// Gives a row back that was claimed and not begun: the attempt does not count.
-pub fn release(db: &mut Db, claim: &Claim, now: DateTime<Utc>) -> QueryResult<bool> {
-    let changed = update(ours(claim))
-        .set((
-            ledger::status.eq(status::PENDING),
-            ledger::attempts.eq(claim.attempt - 1),
-            ledger::rendered_at.eq(claim.row.rendered_at),
-            ledger::next_attempt_at.eq(now.naive_utc()),
-            ledger::updated_at.eq(now.naive_utc()),
-        ))
-        .execute(db)?;
-    Ok(changed == 1)
-}
-
-/// The row, if it is still ours.
+/// The rows that are still ours. All claims are those of one pass.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn ours<'a>(claim: &'a Claim) -> _ {
-    let id: i64 = claim.row.id;
-    let claimant: &'a str = claim.claimant.as_str();
-    let attempt: i32 = claim.attempt;
+fn ours<'a>(claims: &[&'a Claim]) -> _ {
+    let ids: Vec<i64> = ids(claims);
+    let claimant: &'a str = claimant(claims);
+    let attempts: ByRow<Integer, i32> = attempts(claims);
     let sending: &'static str = status::SENDING;
     ledger::table
-        .filter(ledger::id.eq(id))
+        .filter(ledger::id.eq_any(ids))
         .filter(ledger::status.eq(sending))
         .filter(ledger::claimed_by.eq(claimant))
-        .filter(ledger::attempts.eq(attempt))
+        .filter(ledger::attempts.eq(attempts))
 }
 
-fn sent(
-    db: &mut Db,
-    claim: &Claim,
-    message_id: &str,
-    first: Option<&str>,
-    now: DateTime<Utc>,
-) -> QueryResult<bool> {
-    let changed = update(ours(claim))
+fn ids(claims: &[&Claim]) -> Vec<i64> {
+    claims.iter().map(|claim| claim.row.id).collect()
+}
+
+fn claimant<'a>(claims: &[&'a Claim]) -> &'a str {
+    claims.first().map_or("", |claim| claim.claimant.as_str())
+}
+
+fn attempts(claims: &[&Claim]) -> ByRow<Integer, i32> {
+    ByRow::new(claims.iter().map(|claim| (claim.row.id, claim.attempt)))
+}
+
+/// A claim, our Message-ID or Twilio's SID, and Twilio's first status.
+type Sent<'a> = (&'a Claim, &'a String, Option<&'a str>);
+
+fn record_sent(db: &mut Db, sent: &[Sent], now: DateTime<Utc>) -> QueryResult<usize> {
+    if sent.is_empty() {
+        return Ok(0);
+    }
+    let claims: Vec<&Claim> = sent.iter().map(|(claim, ..)| *claim).collect();
+    let message_ids = sent.iter().map(|(claim, id, _)| (claim.row.id, Some(*id)));
+    let statuses = sent
+        .iter()
+        .map(|(claim, _, status)| (claim.row.id, *status));
+    update(ours(&claims))
         .set((
             ledger::status.eq(status::SENT),
             ledger::sent_at.eq(now.naive_utc()),
-            ledger::message_id.eq(message_id),
-            ledger::delivery_status.eq(first),
+            ledger::message_id.eq(ByRow::<Nullable<Text>, _>::new(message_ids)),
+            ledger::delivery_status.eq(ByRow::<Nullable<Text>, _>::new(statuses)),
             ledger::next_attempt_at.eq(None::<NaiveDateTime>),
             ledger::error_code.eq(None::<String>),
             ledger::error.eq(None::<String>),
             ledger::updated_at.eq(now.naive_utc()),
         ))
-        .execute(db)?;
-    Ok(changed == 1)
+        .execute(db)
 }
 
-fn settle(
-    db: &mut Db,
-    claim: &Claim,
-    status: &str,
+/// What a row becomes that was not sent.
+struct Settled<'a> {
+    claim: &'a Claim,
+    status: &'static str,
     next_attempt_at: Option<DateTime<Utc>>,
-    code: &str,
+    code: &'a str,
     reason: String,
-    now: DateTime<Utc>,
-) -> QueryResult<bool> {
-    // What certainly did not leave will say how long it then is to the start, not how long it was now.
-    let rendered_at = match status {
-        status::SENDING => Some(claim.rendered_at.naive_utc()),
-        _ => claim.row.rendered_at,
-    };
-    let changed = update(ours(claim))
+}
+
+impl<'a> Settled<'a> {
+    /// `None` for a row that was sent.
+    fn new(claim: &'a Claim, outcome: &'a Outcome, now: DateTime<Utc>) -> Option<Self> {
+        let soon = delay(claim.attempt);
+        let (status, next_attempt_at, fault) = match outcome {
+            Outcome::Sent { .. } => return None,
+            Outcome::Failed(fault) | Outcome::OptedOut(fault) => (status::FAILED, None, fault),
+            Outcome::Retry { fault, after } => {
+                let asked = after.and_then(|after| Duration::from_std(after).ok());
+                let wait = soon.max(asked.unwrap_or_default());
+                (status::PENDING, Some(now + wait), fault)
+            }
+            Outcome::Stopped(fault) => (status::PENDING, Some(now + soon), fault),
+            // The row stays ours until its lease ends: only then may it be looked at again.
+            Outcome::InDoubt(fault) => (status::SENDING, None, fault),
+        };
+        Some(Self {
+            claim,
+            status,
+            next_attempt_at,
+            code: &fault.code,
+            reason: reason(outcome, fault),
+        })
+    }
+
+    /// What certainly did not leave will say how long it then is to the start, not how long it was now.
+    fn rendered_at(&self) -> Option<NaiveDateTime> {
+        match self.status {
+            status::SENDING => Some(self.claim.rendered_at.naive_utc()),
+            _ => self.claim.row.rendered_at,
+        }
+    }
+}
+
+fn reason(outcome: &Outcome, fault: &Fault) -> String {
+    match outcome {
+        Outcome::Stopped(_) => format!("{HELD}{}", fault.reason),
+        _ => fault.reason.clone(),
+    }
+}
+
+fn settle(db: &mut Db, settled: &[Settled], now: DateTime<Utc>) -> QueryResult<usize> {
+    if settled.is_empty() {
+        return Ok(0);
+    }
+    let claims: Vec<&Claim> = settled.iter().map(|row| row.claim).collect();
+    let next_attempt_at = |row: &Settled| row.next_attempt_at.map(|at| at.naive_utc());
+    update(ours(&claims))
         .set((
-            ledger::status.eq(status),
-            ledger::rendered_at.eq(rendered_at),
-            ledger::next_attempt_at.eq(next_attempt_at.map(|at| at.naive_utc())),
-            ledger::error_code.eq(code),
-            ledger::error.eq(reason),
+            ledger::status.eq(by_row::<Text, _>(settled, |row| row.status)),
+            ledger::rendered_at.eq(by_row::<Nullable<Timestamp>, _>(
+                settled,
+                Settled::rendered_at,
+            )),
+            ledger::next_attempt_at.eq(by_row::<Nullable<Timestamp>, _>(settled, next_attempt_at)),
+            ledger::error_code.eq(by_row::<Nullable<Text>, _>(settled, |row| Some(row.code))),
+            ledger::error.eq(by_row::<Nullable<Text>, _>(settled, |row| {
+                Some(row.reason.clone())
+            })),
             ledger::updated_at.eq(now.naive_utc()),
         ))
-        .execute(db)?;
-    Ok(changed == 1)
+        .execute(db)
+}
+
+fn by_row<'a, ST, T>(
+    settled: &'a [Settled<'a>],
+    value: impl Fn(&'a Settled<'a>) -> T,
+) -> ByRow<ST, T> {
+    ByRow::new(settled.iter().map(|row| (row.claim.row.id, value(row))))
+}
+
+/// Gives rows back that were claimed and not begun: the attempt does not count.
+fn release(db: &mut Db, claims: &[&Claim], now: DateTime<Utc>) -> QueryResult<usize> {
+    if claims.is_empty() {
+        return Ok(0);
+    }
+    let rendered_at = |claim: &&Claim| (claim.row.id, claim.row.rendered_at);
+    update(ours(claims))
+        .set((
+            ledger::status.eq(status::PENDING),
+            ledger::attempts.eq(ledger::attempts - 1),
+            ledger::rendered_at.eq(ByRow::<Nullable<Timestamp>, _>::new(
+                claims.iter().map(rendered_at),
+            )),
+            ledger::next_attempt_at.eq(now.naive_utc()),
+            ledger::updated_at.eq(now.naive_utc()),
+        ))
+        .execute(db)
 }

@@ -15,21 +15,13 @@ use crate::{
 /// A job that came back; no outcome = untouched.
 pub type Finished = (Box<Job>, Option<Outcome>);
 
-/// Records it, each row fenced by its claim.
-pub fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> QueryResult<()> {
-    for (job, outcome) in finished {
-        let ours = match outcome {
-            Some(outcome) => record::record(db, &job.claim, outcome, now)?,
-            None => record::release(db, &job.claim, now)?,
-        };
-        if !ours {
-            warn!(
-                "delivery {}: its lease had ended before its outcome could be recorded",
-                job.claim.row.id
-            );
-        }
-    }
-    Ok(())
+/// Records it, each row fenced by its claim; how many rows were no longer ours.
+pub fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> QueryResult<usize> {
+    let outcomes = finished
+        .iter()
+        .map(|(job, outcome)| (&job.claim, outcome.as_ref()));
+    let recorded = record::record(db, outcomes, now)?;
+    Ok(finished.len().saturating_sub(recorded))
 }
 
 /// Counts it.

@@ -287,11 +287,15 @@ impl<'a> Coordinator<'a> {
         let roster = &mut self.roster;
         let now = pass.clock.now();
         let done = db::write(self.db, |db| {
-            account::record(db, finished, now)?;
-            take::jobs(db, pass, channel, roster, room, now)
+            let late = account::record(db, finished, now)?;
+            Ok((late, take::jobs(db, pass, channel, roster, room, now)?))
         });
         match done {
-            Ok(taken) => {
+            Ok((late, mut taken)) => {
+                if late > 0 {
+                    warn!("{late} outcomes came after the leases of their rows had ended");
+                }
+                taken.tally.say();
                 self.pass.budget.give_back(room - taken.jobs.len());
                 self.quota -= taken.jobs.len();
                 self.report.tally.add(taken.tally);

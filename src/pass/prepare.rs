@@ -3,8 +3,14 @@
 use std::mem;
 
 use chrono::{DateTime, Duration, Utc};
-use diesel::{Connection, QueryResult};
-use log::{error, warn};
+use diesel::{
+    Connection, QueryResult,
+    result::{
+        DatabaseErrorKind::{SerializationFailure, UniqueViolation},
+        Error,
+    },
+};
+use log::{Level, error, warn};
 
 use super::{
     Pass,
@@ -35,7 +41,8 @@ pub fn run(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<()>
         Ok(brought)
     })?;
     for channel in Channel::ALL {
-        let tally = mem::take(brought.of(channel));
+        let mut tally = mem::take(brought.of(channel));
+        tally.say();
         report_losses(channel, &tally);
         channels.of(channel).add(tally);
     }
@@ -66,7 +73,8 @@ fn recover(
                 Channel::Whatsapp => "sent again unless Twilio has them",
             };
             let (name, again) = (channel.name(), recovered.again);
-            warn!("{name}: {again} in doubt since an earlier pass, {how}");
+            let text = format!("{name}: {again} in doubt since an earlier pass, {how}");
+            brought.of(channel).note(Level::Warn, text);
         }
     }
     Ok(())
@@ -86,8 +94,15 @@ fn enqueue(
     }
     // In a transaction of its own: a log that refuses our sessions (its foreign key, an operator's own view) stops nobody.
     let announced = db.transaction(|db| legacy::announce(db, pass.legacy_lead(), pass.zone, now));
-    if let Err(error) = announced {
-        warn!("session_reminder_logs takes no row for a session that is due: {error}");
+    match announced {
+        // Another host is a moment ahead: the whole transaction begins again.
+        Err(error @ Error::DatabaseError(UniqueViolation | SerializationFailure, _)) => {
+            return Err(error);
+        }
+        Err(error) => {
+            warn!("session_reminder_logs takes no row for a session that is due: {error}");
+        }
+        Ok(_) => {}
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use log::{Level, log};
 use serde::Serialize;
 
 use super::Pass;
@@ -23,6 +24,9 @@ pub struct Tally {
     /// How that weighs on the exit code.
     #[serde(skip)]
     pub exit: Option<Exit>,
+    /// What is to be said of it once it is committed.
+    #[serde(skip)]
+    notes: Vec<(Level, String)>,
 }
 
 impl Tally {
@@ -36,6 +40,18 @@ impl Tally {
         self.unknown += other.unknown;
         self.stopped = other.stopped.or(self.stopped.take());
         self.exit = self.exit.max(other.exit);
+        self.notes.extend(other.notes);
+    }
+
+    pub fn note(&mut self, level: Level, text: String) {
+        self.notes.push((level, text));
+    }
+
+    /// Says what has been noted: once the transaction it belongs to is committed.
+    pub fn say(&mut self) {
+        for (level, text) in self.notes.drain(..) {
+            log!(level, "{text}");
+        }
     }
 
     /// The channel works no further in this pass.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use log::{error, info};
+use log::Level;
 
 use super::{
     Pass,
@@ -45,27 +45,35 @@ pub fn jobs(
 ) -> QueryResult<Taken> {
     let mut taken = Taken::default();
     while taken.jobs.len() < room {
-        let rows = claim::next(db, channel, &pass.scope, room - taken.jobs.len(), now)?;
+        let rows = claim::next_free(db, channel, &pass.scope, room - taken.jobs.len(), now)?;
         if rows.is_empty() {
             break;
         }
         let next = |db: &mut Db| claim::next(db, channel, &pass.scope, AT_ONCE, now);
         roster.look(db, &rows, next)?;
+        let (mut ready_rows, mut people, mut endings) =
+            (Vec::new(), Vec::new(), Endings::default());
         for row in rows {
             match ready(&row, roster.find(&row), channel, pass, now) {
                 Ok((participant, start, recipient)) => {
                     let doubt = doubt(db, &row, channel, pass)?;
-                    let claim = claim::claim(db, row, &pass.claimant, recipient, now)?;
-                    taken.jobs.push(Job {
-                        claim,
-                        doubt,
-                        participant,
-                        start,
-                    });
+                    ready_rows.push((row, recipient));
+                    people.push((participant, start, doubt));
                 }
-                Err(ending) => end(db, &row, channel, ending, now, &mut taken.tally)?,
+                Err(ending) => endings.add(row, ending),
             }
         }
+        let claims = claim::claim(db, ready_rows, &pass.claimant, now)?;
+        let jobs = claims.into_iter().zip(people);
+        taken
+            .jobs
+            .extend(jobs.map(|(claim, (participant, start, doubt))| Job {
+                claim,
+                doubt,
+                participant,
+                start,
+            }));
+        endings.write(db, channel, now, &mut taken.tally)?;
     }
     Ok(taken)
 }
@@ -96,12 +104,14 @@ pub fn cancel_gone(
     let mut tally = Tally::default();
     for rows in claim::too_late(db, channel, &pass.scope, pass.zone, now)?.chunks(AT_ONCE) {
         let people = roster::people(db, rows)?;
+        let mut endings = Endings::default();
         for row in rows {
             let found = people.get(&(row.session_id, row.user_id));
             if let Err(ending @ (status::CANCELLED, _)) = ready(row, found, channel, pass, now) {
-                end(db, row, channel, ending, now, &mut tally)?;
+                endings.add(row.clone(), ending);
             }
         }
+        endings.write(db, channel, now, &mut tally)?;
     }
     Ok(tally)
 }
@@ -156,43 +166,57 @@ pub fn no_time(digits: &str) -> Fault {
     )
 }
 
-fn end(
-    db: &mut Db,
-    row: &Row,
-    channel: Channel,
-    (ending, fault): Ending,
-    now: DateTime<Utc>,
-    tally: &mut Tally,
-) -> QueryResult<()> {
-    // Whatever keeps it from being delivered now, an earlier attempt may have arrived.
-    let ending = match row.in_doubt_since() {
-        Some(_) => status::UNKNOWN,
-        None => ending,
-    };
-    claim::end(db, row, ending, &fault, now)?;
+/// Rows that come to their end, those with the same ending together.
+#[derive(Default)]
+struct Endings(Vec<(Ending, Vec<Row>)>);
+
+impl Endings {
+    fn add(&mut self, row: Row, (ending, fault): Ending) {
+        // Whatever keeps it from being delivered now, an earlier attempt may have arrived.
+        let ending = match row.in_doubt_since() {
+            Some(_) => (status::UNKNOWN, fault),
+            None => (ending, fault),
+        };
+        match self.0.iter_mut().find(|(other, _)| *other == ending) {
+            Some((_, rows)) => rows.push(row),
+            None => self.0.push((ending, vec![row])),
+        }
+    }
+
+    fn write(
+        self,
+        db: &mut Db,
+        channel: Channel,
+        now: DateTime<Utc>,
+        tally: &mut Tally,
+    ) -> QueryResult<()> {
+        for ((ending, fault), rows) in self.0 {
+            let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+            claim::end(db, &ids, ending, &fault, now)?;
+            for row in &rows {
+                note(tally, row, channel, ending, &fault);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn note(tally: &mut Tally, row: &Row, channel: Channel, ending: &str, fault: &Fault) {
     let what = format!(
         "{} for session {}, user {}",
         channel.name(),
         row.session_id,
         row.user_id
     );
-    match ending {
-        status::CANCELLED => {
-            tally.cancelled += 1;
-            info!("{what} is cancelled: {fault}");
-        }
-        status::MISSED => {
-            tally.missed += 1;
-            error!("{what} was missed: {fault}");
-        }
+    let (count, level, words) = match ending {
+        status::CANCELLED => (&mut tally.cancelled, Level::Info, "is cancelled"),
+        status::MISSED => (&mut tally.missed, Level::Error, "was missed"),
         status::UNKNOWN => {
-            tally.unknown += 1;
-            error!("{what} may have been sent, and is not tried again: {fault}");
+            let words = "may have been sent, and is not tried again";
+            (&mut tally.unknown, Level::Error, words)
         }
-        _ => {
-            tally.failed += 1;
-            error!("{what} failed: {fault}");
-        }
-    }
-    Ok(())
+        _ => (&mut tally.failed, Level::Error, "failed"),
+    };
+    *count += 1;
+    tally.note(level, format!("{what} {words}: {fault}"));
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use diesel::QueryResult;
 
 use crate::{
-    db::{self, Db},
+    db::{self, Db, ViewSql},
     exit::{self, Exit},
 };
 
@@ -27,7 +27,34 @@ const NEEDED: [(&str, &[&str]); 5] = [
     ("enrollments", &["user_id", "course_id", "status"]),
 ];
 
+/// The columns that are used where the platform has them.
+const OPTIONAL: [(&str, &[&str]); 5] = [
+    ("users", &["status", "deleted_at", "locale"]),
+    ("user_profiles", &["whatsapp_opt_in", "timezone", "locale"]),
+    (
+        "courses",
+        &["title", "mode", "default_meeting_url", "deleted_at"],
+    ),
+    (
+        "course_sessions",
+        &[
+            "duration_minutes",
+            "mode",
+            "meeting_url",
+            "location",
+            "status",
+            "cancelled_at",
+            "deleted_at",
+        ],
+    ),
+    (
+        "enrollments",
+        &["modality", "online_access_url", "expires_at", "deleted_at"],
+    ),
+];
+
 /// The platform's tables and the columns they have.
+#[derive(Clone, Default)]
 pub struct Platform {
     columns: BTreeMap<&'static str, Vec<String>>,
 }
@@ -39,6 +66,24 @@ impl Platform {
             columns.insert(table, db::columns(db, table)?);
         }
         Ok(Self { columns })
+    }
+
+    /// As our own `migrate` makes it in an empty database: with every column that can be used.
+    pub fn complete() -> Self {
+        let mut platform = Self::default();
+        for (table, columns) in NEEDED.into_iter().chain(OPTIONAL) {
+            columns
+                .iter()
+                .for_each(|column| platform.add(table, column));
+        }
+        platform
+    }
+
+    pub fn add(&mut self, table: &'static str, column: &str) {
+        self.columns
+            .entry(table)
+            .or_default()
+            .push(column.to_owned());
     }
 
     pub fn has(&self, table: &str, column: &str) -> bool {
@@ -94,66 +139,72 @@ impl Platform {
         }
     }
 
-    /// The same with an empty text read as none.
-    fn text(&self, table: &str, alias: &str, column: &str) -> String {
-        match self.column(table, alias, column) {
-            null if null == "NULL" => null,
-            column => format!("nullif(trim({column}), '')"),
-        }
-    }
-
     /// The statement that makes the view.
     ///
-    /// `CROSS JOIN` fixes the order: sessions first, of which few are in the window, so that a platform without an index
-    /// on `scheduled_at` costs one look at its sessions and, when none is due, none at its enrollments. `+` keeps SQLite
-    /// from reading all active enrollments through the index on `status`, once per session. Users are asked for by the
-    /// enrollment's `user_id`, which the platform's unique index begins with. Of several profiles the one with the lowest
-    /// id counts, as in Laravel's `hasOne`: the one that no other profile `q` comes before.
-    pub fn view(&self) -> String {
+    /// Sessions are read first, of which few are in the window, so that a platform without an index on `scheduled_at` costs
+    /// one look at its sessions and, when none is due, none at its enrollments. Users are asked for by the enrollment's
+    /// `user_id`, which the platform's unique index begins with. Of several profiles the one with the lowest id counts,
+    /// as in Laravel's `hasOne`: the one that no other profile `q` comes before.
+    pub fn view(&self, sql: &ViewSql) -> String {
+        let view = self.unmarked_view(sql);
+        let marked = format!(",\n    '{:016x}' AS {MARKER}\nFROM", fingerprint(&view));
+        view.replacen("\nFROM", &marked, 1)
+    }
+
+    fn unmarked_view(&self, sql: &ViewSql) -> String {
         let title = format!("c.{}", self.title_column().unwrap_or("title"));
+        // An empty text is none.
+        let text = |table, alias, column| match self.column(table, alias, column) {
+            null if null == "NULL" => null,
+            column => format!("nullif(trim({}), '')", (sql.text)(&column)),
+        };
         format!(
-            "CREATE VIEW {NAME} AS
-SELECT s.id AS session_id, s.course_id AS course_id,
-    coalesce(nullif(trim(s.title), ''), {title}) AS session_title, {title} AS course_title,
+            "{create} {NAME} AS
+SELECT {session_id} AS session_id, {course_id} AS course_id,
+    coalesce({own_title}, {title}) AS session_title, {title} AS course_title,
     s.scheduled_at AS scheduled_at, {duration} AS duration_minutes,
     coalesce({mode}, {course_mode}) AS mode, {modality} AS modality,
     coalesce({link}, {course_link}, {own_link}) AS meeting_url, {place} AS location,
-    e.user_id AS user_id, u.name AS name, u.email AS email,
-    p.phone AS phone, coalesce(p.whatsapp_opt_in, 0) AS whatsapp_opt_in,
-    {timezone} AS timezone, coalesce({profile_locale}, {user_locale}) AS locale,
-    1 AS {MARKER}
+    {user_id} AS user_id, u.name AS name, u.email AS email,
+    p.phone AS phone, {opted_in} AS whatsapp_opt_in,
+    {timezone} AS timezone, coalesce({profile_locale}, {user_locale}) AS locale
 FROM course_sessions s
-CROSS JOIN courses c ON c.id = s.course_id
-CROSS JOIN enrollments e ON e.course_id = s.course_id
-CROSS JOIN users u ON u.id = e.user_id
+{join} courses c ON c.id = s.course_id
+{join} enrollments e ON e.course_id = s.course_id
+{join} users u ON u.id = e.user_id
 LEFT JOIN user_profiles p ON p.user_id = u.id
 LEFT JOIN user_profiles q ON q.user_id = u.id AND q.id < p.id
 WHERE {conditions};",
-            duration = self.column("course_sessions", "s", "duration_minutes"),
-            mode = self.text("course_sessions", "s", "mode"),
-            course_mode = self.text("courses", "c", "mode"),
+            create = sql.create,
+            join = sql.join,
+            session_id = (sql.id)("s.id"),
+            course_id = (sql.id)("s.course_id"),
+            user_id = (sql.id)("e.user_id"),
+            own_title = text("course_sessions", "s", "title"),
+            duration = (sql.integer)(&self.column("course_sessions", "s", "duration_minutes")),
+            mode = text("course_sessions", "s", "mode"),
+            course_mode = text("courses", "c", "mode"),
             modality = self.column("enrollments", "e", "modality"),
-            link = self.text("course_sessions", "s", "meeting_url"),
-            course_link = self.text("courses", "c", "default_meeting_url"),
-            own_link = self.text("enrollments", "e", "online_access_url"),
-            place = self.text("course_sessions", "s", "location"),
-            timezone = self.text("user_profiles", "p", "timezone"),
-            profile_locale = self.text("user_profiles", "p", "locale"),
-            user_locale = self.text("users", "u", "locale"),
-            conditions = self.conditions().join("\n    AND "),
+            link = text("course_sessions", "s", "meeting_url"),
+            course_link = text("courses", "c", "default_meeting_url"),
+            own_link = text("enrollments", "e", "online_access_url"),
+            place = text("course_sessions", "s", "location"),
+            opted_in = (sql.flag)("p.whatsapp_opt_in"),
+            timezone = text("user_profiles", "p", "timezone"),
+            profile_locale = text("user_profiles", "p", "locale"),
+            user_locale = text("users", "u", "locale"),
+            conditions = self.conditions(sql).join("\n    AND "),
         )
     }
 
     /// Who is a participant of what, as far as the platform's columns say.
-    fn conditions(&self) -> Vec<&'static str> {
+    fn conditions(&self, sql: &ViewSql) -> Vec<String> {
+        let status = (sql.text)("s.status");
+        let not_cancelled = format!("coalesce({status}, '') <> 'cancelled'");
         let optional = [
             ("course_sessions", "deleted_at", "s.deleted_at IS NULL"),
             ("course_sessions", "cancelled_at", "s.cancelled_at IS NULL"),
-            (
-                "course_sessions",
-                "status",
-                "coalesce(s.status, '') <> 'cancelled'",
-            ),
+            ("course_sessions", "status", &not_cancelled),
             ("courses", "deleted_at", "c.deleted_at IS NULL"),
             ("enrollments", "deleted_at", "e.deleted_at IS NULL"),
             (
@@ -166,13 +217,20 @@ WHERE {conditions};",
         ];
         let present = optional
             .into_iter()
-            .filter(|(table, column, _)| self.has(table, column));
-        let always = ["+e.status = 'active'", "q.id IS NULL"];
-        always
+            .filter(|(table, column, _)| self.has(table, column))
+            .map(|(_, _, condition)| condition.to_owned());
+        let active = format!("{}e.status = 'active'", sql.unindexed);
+        [active, "q.id IS NULL".to_owned()]
             .into_iter()
-            .chain(present.map(|(_, _, condition)| condition))
+            .chain(present)
             .collect()
     }
+}
+
+/// FNV-1a of 64 bits: databases keep a view in their own words, but its marker as it is.
+fn fingerprint(text: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// What a view of the operator's own must have.
@@ -196,36 +254,59 @@ const COLUMNS: [&str; 17] = [
     "locale",
 ];
 
-/// # Errors
-/// Ends with 78, naming every column that an operator's own view lacks.
-pub fn check_theirs(db: &mut Db) -> Result<()> {
+/// The columns that the view lacks.
+pub fn lacks(db: &mut Db) -> QueryResult<Vec<&'static str>> {
     let there = db::columns(db, NAME)?;
     let lacks = |column: &&str| !there.iter().any(|name| name == column);
-    let missing: Vec<&str> = COLUMNS.into_iter().filter(lacks).collect();
-    if missing.is_empty() {
+    Ok(COLUMNS.into_iter().filter(lacks).collect())
+}
+
+/// # Errors
+/// Ends with 78, naming every column that an operator's own view lacks.
+pub fn check_theirs(lacks: &[&str]) -> Result<()> {
+    if lacks.is_empty() {
         return Ok(());
     }
     let text = format!(
         "your own {NAME} lacks {}: give it these columns, NULL where there is nothing",
-        missing.join(", ")
+        lacks.join(", ")
     );
     Err(exit::error(Exit::Config, text))
 }
 
 /// What stands under the view's name.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub enum Standing {
+    #[default]
     Missing,
+    /// Ours, with its text in the database's own words.
     Ours(String),
     /// An operator's own view (or table): left alone.
     Theirs,
 }
 
-pub fn standing(db: &mut Db) -> QueryResult<Standing> {
-    Ok(match db::view_definition(db, NAME)? {
-        Some(sql) if sql.contains(&format!(" AS {MARKER}")) => Standing::Ours(sql),
-        Some(_) => Standing::Theirs,
-        None if db::columns(db, NAME)?.is_empty() => Standing::Missing,
-        None => Standing::Theirs,
-    })
+impl Standing {
+    pub fn read(db: &mut Db) -> QueryResult<Self> {
+        // The text first: the columns of a view that lags behind its tables cannot be asked for.
+        let text = db::view_definition(db, NAME)?;
+        if let Some(text) = text.filter(|text| text.contains(MARKER)) {
+            return Ok(Standing::Ours(text));
+        }
+        let columns = db::columns(db, NAME)?;
+        Ok(if columns.is_empty() {
+            Standing::Missing
+        } else if columns.iter().any(|column| column == MARKER) {
+            // MySQL shows the text only to those who may.
+            Standing::Ours(String::new())
+        } else {
+            Standing::Theirs
+        })
+    }
+}
+
+/// Whether a view of ours is the one that this statement makes.
+pub fn is_current(ours: &str, wanted: &str) -> bool {
+    let marker = wanted.rsplit_once(&format!(" AS {MARKER}"));
+    let marker = marker.and_then(|(before, _)| before.rsplit_once("    "));
+    marker.is_some_and(|(_, fingerprint)| ours.contains(fingerprint))
 }

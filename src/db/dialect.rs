@@ -1,0 +1,50 @@
+//! What the back ends say differently.
+
+/// The texts of one back end. Names put into them are our own constants.
+pub struct Dialect {
+    /// As people call it.
+    pub name: &'static str,
+    /// The tables and views there are, as `name`.
+    pub relations: &'static str,
+    /// The columns of a table or view, as `name`.
+    pub columns: fn(&str) -> String,
+    /// The text of a view, as `name`.
+    pub view: fn(&str) -> String,
+    /// The first column of every index of a table, as `name`.
+    pub indexes: fn(&str) -> String,
+    /// The server's UTC clock, `YYYY-MM-DD HH:MM:SS`, as `name`; `None` where the database runs on this host.
+    pub now: Option<&'static str>,
+    /// After a `SELECT`: locks its rows for the transaction, without those that somebody else has locked.
+    pub skip_locked: &'static str,
+    /// How to make an index without stopping those who write.
+    pub create_index: &'static str,
+    /// Whether a transaction undoes the making of tables.
+    pub undoes_tables: bool,
+    /// Before everything else in a new database of our own.
+    pub new_database: Option<&'static str>,
+    /// The platform's own tables.
+    pub platform: &'static str,
+    /// The ledger and Laravel's log.
+    pub reminders: &'static str,
+    /// What Laravel's own migration of the opt-in adds.
+    pub opt_in_column: &'static str,
+    pub view_sql: ViewSql,
+}
+
+/// The words of `session_participants` that differ.
+pub struct ViewSql {
+    /// `CREATE VIEW`, with what makes it ask with the reader's own rights.
+    pub create: &'static str,
+    /// Joins a table that is read after those before it.
+    pub join: &'static str,
+    /// Before a column: no index on it alone is worth using.
+    pub unindexed: &'static str,
+    /// A whole number of the common size, whatever its column is.
+    pub integer: fn(&str) -> String,
+    /// An id as a large whole number.
+    pub id: fn(&str) -> String,
+    /// A text, also where the column is of a type that only looks like one.
+    pub text: fn(&str) -> String,
+    /// A flag that is true, false or NULL, as true or false.
+    pub flag: fn(&str) -> String,
+}

@@ -1,0 +1,143 @@
+//! PostgreSQL.
+
+use anyhow::{Context, Result};
+use diesel::{Connection, PgConnection, connection::SimpleConnection};
+
+use super::dialect::{Dialect, ViewSql};
+use crate::config::{Server, TlsMode};
+
+pub const DIALECT: Dialect = Dialect {
+    name: "PostgreSQL",
+    relations: "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_table_is_visible(c.oid)
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+        ORDER BY 1",
+    columns: |relation| {
+        format!(
+            "SELECT attname::text AS name FROM pg_attribute
+             WHERE attrelid = to_regclass('{relation}') AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+        )
+    },
+    view: |view| {
+        format!(
+            "SELECT pg_get_viewdef(oid) AS name FROM pg_class WHERE oid = to_regclass('{view}') AND relkind = 'v'"
+        )
+    },
+    indexes: |table| {
+        format!(
+            "SELECT a.attname::text AS name FROM pg_index i
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+             WHERE i.indrelid = to_regclass('{table}') AND i.indisvalid AND i.indpred IS NULL"
+        )
+    },
+    now: Some(
+        "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS name",
+    ),
+    skip_locked: " FOR UPDATE SKIP LOCKED",
+    create_index: "CREATE INDEX CONCURRENTLY",
+    undoes_tables: true,
+    new_database: None,
+    platform: include_str!("../../migrations/postgres/2026-11-22-000001_platform/up.sql"),
+    reminders: include_str!("../../migrations/postgres/2026-11-22-000002_reminders/up.sql"),
+    opt_in_column: "ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in boolean NOT NULL DEFAULT false;",
+    view_sql: ViewSql {
+        create: "CREATE VIEW",
+        join: "JOIN",
+        unindexed: "",
+        integer: |column| format!("CAST({column} AS integer)"),
+        id: |column| format!("CAST({column} AS bigint)"),
+        text: |column| format!("CAST({column} AS text)"),
+        flag: |column| format!("coalesce(CAST({column} AS integer), 0) <> 0"),
+    },
+};
+
+/// Diesel sets the zone to UTC: set back, a platform's `timestamptz` columns read as Laravel reads them. Dates are to be
+/// read as text in one way. A commit is to be on the disk when it returns: a record that a power cut undoes would send a
+/// reminder twice. Nobody waits for ever, and a host that vanishes in the middle of a transaction locks nothing for long.
+const SESSION: &str = "SET TIME ZONE DEFAULT; SET DateStyle = 'ISO, YMD';
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+    SET lock_timeout = '10s'; SET statement_timeout = '5min'; SET idle_in_transaction_session_timeout = '1min';";
+
+/// # Errors
+/// Ends with 78 where the server refuses the user or has no such database, with 75 where it cannot be reached.
+pub fn open(server: &Server) -> Result<PgConnection> {
+    let what = || format!("could not open the PostgreSQL database {}", server.database);
+    let mut db = PgConnection::establish(&parameters(server)).with_context(what)?;
+    db.batch_execute(SESSION).with_context(what)?;
+    if let Some(path) = &server.search_path {
+        let names: Vec<String> = path
+            .split(',')
+            .map(|name| format!("\"{}\"", name.trim().trim_matches('"').replace('"', "\"\"")))
+            .collect();
+        db.batch_execute(&format!("SET search_path = {}", names.join(", ")))
+            .with_context(what)?;
+    }
+    Ok(db)
+}
+
+/// A connection string of libpq's (`keyword='value'`), in which any character may stand.
+fn parameters(server: &Server) -> String {
+    let port = server.port.to_string();
+    let mut all = vec![
+        ("host", server.host.as_str()),
+        ("port", &port),
+        ("dbname", &server.database),
+        ("user", &server.username),
+        ("application_name", "reminders"),
+        ("connect_timeout", "10"),
+        // A server that is gone without a word is noticed within half a minute.
+        ("tcp_user_timeout", "30000"),
+        ("keepalives_idle", "10"),
+        ("keepalives_interval", "5"),
+        ("keepalives_count", "3"),
+        ("sslmode", sslmode(server.tls.mode)),
+    ];
+    if let Some(password) = &server.password {
+        all.push(("password", password.expose()));
+    }
+    let files = [
+        ("sslrootcert", &server.tls.ca),
+        ("sslcert", &server.tls.certificate),
+        ("sslkey", &server.tls.key),
+    ];
+    let files =
+        files.map(|(name, path)| (name, path.as_ref().map(|path| path.display().to_string())));
+    for (name, path) in &files {
+        all.extend(path.as_deref().map(|path| (*name, path)));
+    }
+    let quoted = |text: &str| text.replace('\\', r"\\").replace('\'', r"\'");
+    let pairs: Vec<String> = all
+        .iter()
+        .map(|(name, value)| format!("{name}='{}'", quoted(value)))
+        .collect();
+    pairs.join(" ")
+}
+
+fn sslmode(mode: TlsMode) -> &'static str {
+    match mode {
+        TlsMode::Disable => "disable",
+        TlsMode::Prefer => "prefer",
+        TlsMode::Require => "require",
+        TlsMode::VerifyCa => "verify-ca",
+        TlsMode::VerifyFull => "verify-full",
+    }
+}
+
+/// By the words of libpq and of a server that speaks English.
+pub fn cure(error: &str) -> Option<&'static str> {
+    let says = |words: &str| error.contains(words);
+    if says("password authentication failed") || says("no password supplied") {
+        Some("correct DB_USERNAME and DB_PASSWORD, or DATABASE_URL")
+    } else if says("no pg_hba.conf entry") {
+        Some("the server admits this user from this host only as its pg_hba.conf says")
+    } else if says("FATAL:  database") && says("does not exist") {
+        Some("correct DB_DATABASE or DATABASE_URL")
+    } else if says("permission denied for") {
+        Some("this database user lacks a right: the README lists what each command needs")
+    } else if (says("relation \"") || says("column ")) && says("does not exist") {
+        Some("the platform's tables have changed; run `reminders migrate`")
+    } else {
+        None
+    }
+}
