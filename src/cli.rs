@@ -66,6 +66,14 @@ Exit codes: 0 done; 1 a reminder failed, was missed or is unknown; 2 wrong comma
   reminders migrate --drop-view       before the platform's own migrations; afterwards plain migrate")]
     Migrate(Migrate),
 
+    /// Look at every link of the chain, and say what to do about those that are broken; changes nothing
+    #[command(after_help = "Example:
+  reminders check
+
+Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the configuration is wrong,
+or the database needs `reminders migrate`.")]
+    Check(Check),
+
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
   reminders demo")]
@@ -146,6 +154,13 @@ pub struct Migrate {
     /// With --uninstall: remove the record of what was sent, too
     #[arg(long, requires = "uninstall")]
     pub ledger: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// How to print the links
+    #[arg(long, default_value = "text")]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]

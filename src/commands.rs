@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+pub mod check;
 pub mod demo;
 pub mod migrate;
 pub mod opt_in;

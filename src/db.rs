@@ -19,6 +19,8 @@ mod sqlite;
 mod write;
 
 use anyhow::{Result, bail};
+use diesel::QueryResult;
+use log::debug;
 
 use crate::{
     config::Database,
@@ -32,7 +34,7 @@ pub use self::{
     dialect::{Dialect, ViewSql},
     locked::locked,
     lossy::Lossy,
-    migration::{Done, Migration, PLATFORM, REMINDERS},
+    migration::{Done, PLATFORM, REMINDERS},
     write::{once, write},
 };
 
@@ -81,6 +83,38 @@ pub fn open(database: &Database) -> Result<Db> {
         Database::Mysql(server) => mysql::open(server).map(Db::Mysql),
         #[allow(unreachable_patterns)]
         other => not_built(other),
+    }
+}
+
+/// Does something, and where a server has dropped the connection (it was restarted), once more on a new one.
+///
+/// # Errors
+/// The first error where no new connection can be had.
+pub fn again<T>(
+    db: &mut Db,
+    database: &Database,
+    mut work: impl FnMut(&mut Db) -> QueryResult<T>,
+) -> QueryResult<T> {
+    match work(db) {
+        Err(error) if reopen(db, database) => {
+            debug!("once more, on a new connection, after: {error}");
+            work(db)
+        }
+        done => done,
+    }
+}
+
+/// Puts a new connection in the place of one that may be broken; false where there was no need or no way.
+pub fn reopen(db: &mut Db, database: &Database) -> bool {
+    if db.dialect().now.is_none() {
+        return false;
+    }
+    match open(database) {
+        Ok(new) => {
+            *db = new;
+            true
+        }
+        Err(_) => false,
     }
 }
 

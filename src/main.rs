@@ -44,7 +44,7 @@ use log::{Level, LevelFilter, Record, error};
 
 use crate::{
     cli::{Cli, Command},
-    commands::{demo, migrate, opt_in, send},
+    commands::{check, demo, migrate, opt_in, send},
     config::{Config, Problem},
     exit::Exit,
 };
@@ -87,6 +87,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::OptIn(args) => opt_in::opt_in(&config, args),
         Command::OptOut(args) => opt_in::opt_out(&config, args),
         Command::Migrate(args) => migrate::run(&config, args),
+        Command::Check(args) => check::run(&config, args),
         Command::Demo(args) => demo::run(args),
     }
 }

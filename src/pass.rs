@@ -243,7 +243,8 @@ fn transports<'a>(pass: &Pass<'a>, channels: &mut Channels) -> Vec<Transport<'a>
 /// Whether a channel has work, and is not held back after it broke down.
 fn may_start(db: &mut Db, pass: &Pass, tally: &mut Tally, channel: Channel) -> QueryResult<bool> {
     let now = pass.clock.now();
-    if let Some(reason) = ledger::held(db, channel, now)? {
+    let database = &pass.config.database;
+    if let Some(reason) = db::again(db, database, |db| ledger::held(db, channel, now))? {
         info!("{}: {reason}", channel.name());
         tally.stop(Exit::TryLater, reason);
         return Ok(false);
@@ -275,7 +276,9 @@ fn update_log(db: &mut Db, pass: &Pass, told: &Told) -> QueryResult<()> {
         return Ok(());
     }
     let now = pass.clock.now();
-    db::write(db, |db| {
-        legacy::update_counts(db, told, pass.legacy_lead(), pass.zone, now)
+    db::again(db, &pass.config.database, |db| {
+        db::write(db, |db| {
+            legacy::update_counts(db, told, pass.legacy_lead(), pass.zone, now)
+        })
     })
 }

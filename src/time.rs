@@ -3,10 +3,17 @@
 
 use std::time::Instant;
 
+use anyhow::Result;
 use chrono::{
     DateTime, Datelike, Duration, LocalResult, NaiveDateTime, Offset, SubsecRound, TimeZone, Utc,
 };
 use chrono_tz::Tz;
+
+use crate::{
+    config::Config,
+    db::{self, Db},
+    exit::{self, Exit},
+};
 
 /// How the platform writes a time: Laravel's `Y-m-d H:i:s`.
 pub const DIGITS: &str = "%Y-%m-%d %H:%M:%S";
@@ -62,7 +69,33 @@ pub type WallRange = (NaiveDateTime, NaiveDateTime);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone(pub Tz);
 
+/// In words, that two clocks differ by more than a minute.
+pub fn skew(ours: DateTime<Utc>, theirs: DateTime<Utc>) -> Option<String> {
+    let seconds = (ours - theirs).num_seconds();
+    let side = if seconds > 0 { "ahead of" } else { "behind" };
+    (seconds.abs() > 60).then(|| {
+        let seconds = seconds.abs();
+        format!("this host's clock is {seconds} s {side} the database's: set both by NTP, since reminders go by the clock of the host")
+    })
+}
+
 impl Zone {
+    /// The zone of the stored times. Only a database whose tables our own `migrate` made may leave it open: then it is UTC.
+    ///
+    /// # Errors
+    /// Ends with 78 where nobody says.
+    pub fn of(config: &Config, db: &mut Db) -> Result<Self> {
+        match config.zone {
+            Some(zone) => Ok(Zone(zone)),
+            None if db::Done::read(db)?.has(&db::PLATFORM) => Ok(Zone(Tz::UTC)),
+            None => Err(exit::error(
+                Exit::Config,
+                "APP_TIMEZONE is not set, and there is no config/app.php beside the .env that names the zone: set it to the \
+                 zone of the times in the database, such as APP_TIMEZONE=Asia/Jakarta",
+            )),
+        }
+    }
+
     /// What a wall clock in this zone shows at `instant`.
     pub fn wall(&self, instant: DateTime<Utc>) -> NaiveDateTime {
         instant.with_timezone(&self.0).naive_local()

@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use chrono::{SubsecRound, Utc};
-use chrono_tz::Tz;
 use indicatif::ProgressBar;
 use log::{debug, error, warn};
 
@@ -29,7 +28,7 @@ use crate::{
         summary::{Channels, Summary},
     },
     platform::view,
-    time::{Clock, Zone},
+    time::{self, Clock, Zone},
 };
 
 /// A pass that holds the lock longer than this hangs.
@@ -61,7 +60,9 @@ fn work(config: &Config, args: &cli::Send, clock: Clock, counts: &mut String) ->
     let (zone, due) = glance(config, args, clock)?;
     let pass = pass(config, args, clock, zone);
     let summary = if due {
-        pass::run(&mut db::open(&config.database)?, &pass)?
+        let mut db = db::open(&config.database)?;
+        compare_clocks(&mut db)?;
+        pass::run(&mut db, &pass)?
     } else {
         nothing(&pass)
     };
@@ -114,10 +115,19 @@ fn clock(args: &cli::Send) -> Clock {
     Clock::starting_at(now, host)
 }
 
+/// Leases and windows go by this host's clock: a wrong one tells people at the wrong time.
+fn compare_clocks(db: &mut Db) -> Result<()> {
+    let theirs = db::now(db).context("could not read the database's clock")?;
+    if let Some(skew) = theirs.and_then(|theirs| time::skew(Utc::now(), theirs)) {
+        warn!("{skew}");
+    }
+    Ok(())
+}
+
 /// Decides with as little reading as possible whether there is anything to do.
 fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool)> {
     let look = |db: &mut Db| -> Result<(Zone, bool)> {
-        let zone = zone(config, db)?;
+        let zone = Zone::of(config, db)?;
         let pass = pass(config, args, clock, zone);
         Ok((zone, pass::anything_due(db, &pass)?))
     };
@@ -155,19 +165,6 @@ fn explain(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
     )
 }
 
-/// The zone of the stored times. Only a database whose tables our own `migrate` made may leave it open: then it is UTC.
-fn zone(config: &Config, db: &mut Db) -> Result<Zone> {
-    match config.zone {
-        Some(zone) => Ok(Zone(zone)),
-        None if db::Done::read(db)?.has(&db::PLATFORM) => Ok(Zone(Tz::UTC)),
-        None => Err(exit::error(
-            Exit::Config,
-            "APP_TIMEZONE is not set, and there is no config/app.php beside the .env that names the zone: set it to the \
-             zone of the times in the database, such as APP_TIMEZONE=Asia/Jakarta",
-        )),
-    }
-}
-
 fn pass<'a>(config: &'a Config, args: &cli::Send, clock: Clock, zone: Zone) -> Pass<'a> {
     Pass {
         config,
@@ -194,7 +191,7 @@ fn claimant() -> String {
 fn busy(config: &Config, args: &cli::Send, clock: Clock, since: Duration) -> Result<Exit> {
     let minutes = since.as_secs() / 60;
     if args.format == Format::Json {
-        let zone = zone(config, &mut db::open(&config.database)?)?;
+        let zone = Zone::of(config, &mut db::open(&config.database)?)?;
         output::json(&nothing(&pass(config, args, clock, zone)))?;
     } else if io::stdout().is_terminal() {
         output::line(&"another pass is active: it does what is due")?;
@@ -241,7 +238,7 @@ fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
 
 fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     let mut db = db::open(&config.database)?;
-    let zone = zone(config, &mut db)?;
+    let zone = Zone::of(config, &mut db)?;
     let pass = pass(config, args, clock, zone);
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
     let plan = plan.map_err(|error| explain(&mut db, error))?;

@@ -2,8 +2,6 @@
 
 /// The texts of one back end. Names put into them are our own constants.
 pub struct Dialect {
-    /// As people call it.
-    pub name: &'static str,
     /// The tables and views there are, as `name`.
     pub relations: &'static str,
     /// The columns of a table or view, as `name`.

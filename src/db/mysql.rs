@@ -18,7 +18,6 @@ use crate::{
 };
 
 pub const DIALECT: Dialect = Dialect {
-    name: "MySQL",
     relations: "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = database() ORDER BY 1",
     columns: |relation| {
         format!(

@@ -7,7 +7,6 @@ use super::dialect::{Dialect, ViewSql};
 use crate::config::{Server, TlsMode};
 
 pub const DIALECT: Dialect = Dialect {
-    name: "PostgreSQL",
     relations: "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_table_is_visible(c.oid)
         AND n.nspname NOT IN ('pg_catalog', 'information_schema')

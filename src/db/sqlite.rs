@@ -19,7 +19,6 @@ use super::dialect::{Dialect, ViewSql};
 use crate::exit::{self, Exit};
 
 pub const DIALECT: Dialect = Dialect {
-    name: "SQLite",
     relations: "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT GLOB 'sqlite_*' ORDER BY name",
     columns: |relation| format!("SELECT name FROM pragma_table_info('{relation}')"),
     view: |view| {

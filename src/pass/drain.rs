@@ -48,7 +48,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 const BREAKS: u32 = 3;
 
 /// How often a record is tried when the database refuses, a second apart, on top of the wait for its lock.
-const RECORD_TRIES: u32 = 5;
+const RECORD_TRIES: u32 = 10;
 
 /// What a channel did.
 #[derive(Default)]
@@ -360,6 +360,7 @@ impl<'a> Coordinator<'a> {
                 break;
             }
             thread::sleep(Duration::from_secs(1));
+            db::reopen(self.db, &self.pass.config.database);
             self.exchange();
         }
         self.close_channel();

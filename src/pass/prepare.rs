@@ -33,13 +33,14 @@ const FORGOTTEN: Duration = Duration::days(7);
 /// Brings the ledger up to now.
 pub fn run(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<()> {
     let now = pass.clock.now();
-    let mut brought = db::write(db, |db| {
+    let bring = |db: &mut Db| {
         let mut brought = Channels::default();
         recover(db, pass, now, &mut brought)?;
         enqueue(db, pass, now, &mut brought)?;
         miss(db, pass, now, &mut brought)?;
         Ok(brought)
-    })?;
+    };
+    let mut brought = db::again(db, &pass.config.database, |db| db::write(db, bring))?;
     for channel in Channel::ALL {
         let mut tally = mem::take(brought.of(channel));
         tally.say();

@@ -1,0 +1,260 @@
+//! `check`: every link of the chain, a line each, all of them also when one is broken. Reads only.
+
+use std::fmt;
+
+use anyhow::Result;
+use chrono::Utc;
+use serde::Serialize;
+
+use crate::{
+    cli,
+    config::{Channel, Config, Problem},
+    db::{self, Db},
+    exit::Exit,
+    ledger, legacy, output,
+    platform::view::{self, Platform, Standing},
+    text,
+    time::{self, Zone},
+};
+
+/// How a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One link of the chain.
+#[derive(Debug, Serialize)]
+struct Link {
+    link: &'static str,
+    verdict: Verdict,
+    text: String,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+/// What `check --format json` prints: the links, in the order of the chain.
+#[derive(Default, Serialize)]
+#[serde(transparent)]
+struct Chain {
+    links: Vec<Link>,
+}
+
+pub fn run(config: &Config, args: &cli::Check) -> Result<Exit> {
+    let mut chain = Chain::default();
+    settings(&mut chain, config);
+    match db::open(&config.database) {
+        Ok(mut db) => {
+            chain.ok("database", config.database.describe());
+            if let Err(error) = database(&mut chain, &mut db, config) {
+                chain.error("database", &error);
+            }
+        }
+        Err(error) => chain.error("database", &error),
+    }
+    output::print(args.format, &chain)?;
+    Ok(chain.exit())
+}
+
+/// The settings of the database were right, or `check` would not have begun.
+fn settings(chain: &mut Chain, config: &Config) {
+    channel(chain, "mail", &config.mail);
+    channel(chain, "whatsapp", &config.whatsapp);
+}
+
+fn channel<T>(chain: &mut Chain, link: &'static str, channel: &Channel<T>) {
+    match channel {
+        Channel::On(_) => chain.ok(link, "the settings are complete"),
+        // A reminder without mail is hardly one; WhatsApp is for those who want it.
+        Channel::Off(why) if link == "mail" => {
+            chain.fail(
+                link,
+                Exit::Failed,
+                format!("is off ({why}): nobody gets mail"),
+            );
+        }
+        Channel::Off(why) => chain.ok(link, format!("is off ({why})")),
+        Channel::Broken(problems) => {
+            let problems: Vec<String> = problems.iter().map(Problem::to_string).collect();
+            chain.fail(link, Exit::Config, problems.join("; "));
+        }
+    }
+}
+
+fn database(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
+    clock(chain, db)?;
+    let standing = Standing::read(db)?;
+    let platform = Platform::read(db)?;
+    match &standing {
+        Standing::Theirs => own_view(chain, db)?,
+        _ => platforms_view(chain, db, &platform, &standing)?,
+    }
+    tables(chain, db)?;
+    zone(chain, db, config)
+}
+
+/// Several hosts share a database's work by their clocks.
+fn clock(chain: &mut Chain, db: &mut Db) -> Result<()> {
+    match db::now(db)? {
+        Some(theirs) => match time::skew(Utc::now(), theirs) {
+            Some(skew) => chain.warn("clock", skew),
+            None => chain.ok("clock", "this host's and the database's agree"),
+        },
+        None => {}
+    }
+    Ok(())
+}
+
+fn own_view(chain: &mut Chain, db: &mut Db) -> Result<()> {
+    match view::check_theirs(&view::lacks(db)?) {
+        Ok(()) => chain.ok("view", format!("{} is your own", view::NAME)),
+        Err(error) => chain.error("view", &error),
+    }
+    Ok(())
+}
+
+fn platforms_view(
+    chain: &mut Chain,
+    db: &mut Db,
+    platform: &Platform,
+    standing: &Standing,
+) -> Result<()> {
+    match platform.check() {
+        Ok(()) => chain.ok("tables", "the platform's have the columns that are needed"),
+        Err(error) => {
+            chain.error("tables", &error);
+            return Ok(());
+        }
+    }
+    let wanted = platform.view(&db.dialect().view_sql);
+    match standing {
+        Standing::Ours(text) if text.is_empty() => chain.ok("view", "there, and ours"),
+        Standing::Ours(text) if view::is_current(text, &wanted) => {
+            chain.ok("view", format!("{} is up to date", view::NAME));
+        }
+        Standing::Ours(_) => {
+            let text = "lags behind the platform's columns: run `reminders migrate`";
+            chain.warn("view", format!("{} {text}", view::NAME));
+        }
+        _ => chain.fail("view", Exit::Config, missing(view::NAME)),
+    }
+    indexes(chain, db)
+}
+
+fn missing(name: &str) -> String {
+    format!("there is no {name}: run `reminders migrate`")
+}
+
+/// What the queries of a pass look for, where the platform is large.
+const INDEXES: [(&str, &str); 3] = [
+    ("course_sessions", "scheduled_at"),
+    ("enrollments", "course_id"),
+    ("user_profiles", "user_id"),
+];
+
+fn indexes(chain: &mut Chain, db: &mut Db) -> Result<()> {
+    let create = db.dialect().create_index;
+    let mut all = true;
+    for (table, column) in INDEXES {
+        if !db::indexes(db, table)?.iter().any(|first| first == column) {
+            all = false;
+            chain.warn(
+                "index",
+                format!(
+                    "each pass reads all of {table}; on a large platform: {create} {table}_{column}_index ON {table} ({column});"
+                ),
+            );
+        }
+    }
+    if all {
+        chain.ok("index", "every index that helps is there");
+    }
+    Ok(())
+}
+
+/// Ours, and Laravel's log.
+fn tables(chain: &mut Chain, db: &mut Db) -> Result<()> {
+    let relations = db::relations(db)?;
+    for table in [ledger::TABLE, legacy::TABLE] {
+        if relations.iter().any(|name| name == table) {
+            chain.ok("ledger", format!("{table} is there"));
+        } else {
+            chain.fail("ledger", Exit::Config, missing(table));
+        }
+    }
+    Ok(())
+}
+
+fn zone(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
+    match Zone::of(config, db) {
+        Ok(zone) => {
+            let now = zone.wall(Utc::now()).format(time::DIGITS);
+            chain.ok("zone", format!("{}, where it is {now} now", zone.0));
+        }
+        Err(error) => chain.error("zone", &error),
+    }
+    Ok(())
+}
+
+impl Chain {
+    fn add(&mut self, link: &'static str, verdict: Verdict, exit: Exit, text: impl Into<String>) {
+        let text = text.into();
+        self.links.push(Link {
+            link,
+            verdict,
+            text,
+            exit,
+        });
+    }
+
+    fn ok(&mut self, link: &'static str, text: impl Into<String>) {
+        self.add(link, Verdict::Ok, Exit::Ok, text);
+    }
+
+    fn warn(&mut self, link: &'static str, text: impl Into<String>) {
+        self.add(link, Verdict::Warn, Exit::Ok, text);
+    }
+
+    fn fail(&mut self, link: &'static str, exit: Exit, text: impl Into<String>) {
+        self.add(link, Verdict::Fail, exit, text);
+    }
+
+    fn error(&mut self, link: &'static str, error: &anyhow::Error) {
+        let cure = db::cure(error).map(|cure| format!(": {cure}"));
+        let exit = crate::exit::of(error).max(Exit::Failed);
+        self.fail(link, exit, format!("{error:#}{}", cure.unwrap_or_default()));
+    }
+
+    /// 78 where a setting or `migrate` is missing, else 1 for whatever else is broken.
+    fn exit(&self) -> Exit {
+        let exits = self.links.iter().map(|link| link.exit);
+        match exits.max() {
+            Some(Exit::Config) => Exit::Config,
+            Some(Exit::Failed | Exit::TryLater) => Exit::Failed,
+            _ => Exit::Ok,
+        }
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, link) in self.links.iter().enumerate() {
+            let verdict = match link.verdict {
+                Verdict::Ok => "ok",
+                Verdict::Warn => "warn",
+                Verdict::Fail => "FAIL",
+            };
+            let end = if number + 1 < self.links.len() {
+                "\n"
+            } else {
+                ""
+            };
+            let text = text::one_line(&link.text, 1000);
+            write!(f, "{verdict:<4}  {:<8}  {text}{end}", link.link)?;
+        }
+        Ok(())
+    }
+}
