@@ -39,12 +39,22 @@ const SESSION: &str =
 /// How many values a query is given at once: databases limit them.
 pub const AT_ONCE: usize = 500;
 
+fn file(database: &Database) -> Result<&Path> {
+    match database {
+        Database::Sqlite(path) => Ok(path),
+        server => {
+            let text = format!("{}: this build serves SQLite only", server.describe());
+            Err(exit::error(Exit::Config, text))
+        }
+    }
+}
+
 /// Opens a database that exists.
 ///
 /// # Errors
 /// Ends with 78 when there is no such file or it is no database, with 75 when it cannot be opened now.
 pub fn open(database: &Database) -> Result<Db> {
-    let Database::Sqlite(path) = database;
+    let path = file(database)?;
     if matches!(path.try_exists(), Ok(false)) {
         let text = format!(
             "there is no database file {}: correct DB_DATABASE or DATABASE_URL (for a new, empty database there: `reminders migrate`)",
@@ -60,7 +70,9 @@ pub const NEW_JOURNAL: &str = "PRAGMA journal_mode = WAL;";
 
 /// Whether `migrate` begins with nothing: no file, or one without a byte in it.
 pub fn is_new(database: &Database) -> bool {
-    let Database::Sqlite(path) = database;
+    let Ok(path) = file(database) else {
+        return false;
+    };
     std::fs::metadata(path).map_or_else(
         |error| error.kind() == ErrorKind::NotFound,
         |file| file.is_file() && file.len() == 0,
@@ -72,7 +84,7 @@ pub fn is_new(database: &Database) -> bool {
 /// # Errors
 /// Ends with 78 when there is no folder for it.
 pub fn make(database: &Database) -> Result<Db> {
-    let Database::Sqlite(path) = database;
+    let path = file(database)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
         let text = format!(
             "there is no folder {} for the database: make it, or correct DB_DATABASE or DATABASE_URL",
@@ -97,7 +109,7 @@ pub fn pretend() -> Result<Db> {
 /// writer has gone), its main file is complete and may be read as it is. Should a writer come at that very moment, the
 /// look may be wrong: use it only to decide whether to look again properly, a minute later or now.
 pub fn glance(database: &Database) -> Option<Db> {
-    let Database::Sqlite(path) = database;
+    let path = file(database).ok()?;
     let rests = is_wal(path) && !has_log(path);
     if rests {
         connect(path, "ro&immutable=1").ok()

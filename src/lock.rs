@@ -113,7 +113,12 @@ fn user() -> io::Result<u32> {
 
 /// The database's own name, readable, in one file name.
 fn file_name(database: &Database) -> String {
-    let Database::Sqlite(path) = database;
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-    format!("{}.lock", path.display().to_string().replace('/', "%"))
+    let name = match database {
+        Database::Sqlite(path) => {
+            let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+            path.display().to_string()
+        }
+        server => server.describe(),
+    };
+    format!("{}.lock", name.replace('/', "%"))
 }

@@ -32,8 +32,11 @@ const LOG_COLUMNS: [&str; 5] = [
 
 pub fn run(config: &Config, args: &cli::Migrate) -> Result<Exit> {
     let mut script = Script::default();
-    let Database::Sqlite(path) = &config.database;
-    if db::is_new(&config.database) && !args.dry_run && !removes(args) {
+    if let Database::Sqlite(path) = &config.database
+        && db::is_new(&config.database)
+        && !args.dry_run
+        && !removes(args)
+    {
         // A platform has its database already: this may be a slip in its name.
         script
             .steps
