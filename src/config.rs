@@ -20,7 +20,7 @@ use self::{environment::Environment, reader::Reader};
 
 mod address;
 mod app;
-mod database;
+pub mod database;
 mod dotenv;
 mod environment;
 mod mail;

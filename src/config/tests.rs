@@ -129,10 +129,16 @@ impl Noise {
     }
 }
 
-const NAMES: [&str; 24] = [
+const NAMES: [&str; 30] = [
     "DATABASE_URL",
     "DB_CONNECTION",
     "DB_DATABASE",
+    "DB_URL",
+    "DB_HOST",
+    "DB_PORT",
+    "DB_PASSWORD",
+    "DB_SSLMODE",
+    "MYSQL_ATTR_SSL_CA",
     "MAIL_MAILER",
     "MAIL_HOST",
     "MAIL_PORT",
@@ -156,7 +162,7 @@ const NAMES: [&str; 24] = [
     "HEALTHCHECK_URL",
 ];
 
-const PIECES: [&str; 30] = [
+const PIECES: [&str; 34] = [
     "=",
     "=",
     "=",
@@ -173,6 +179,10 @@ const PIECES: [&str; 30] = [
     " ",
     "smtp://",
     "sqlite:",
+    "mysql://",
+    "pgsql",
+    "?sslmode=",
+    "/",
     "%",
     "%4",
     "é",

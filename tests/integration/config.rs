@@ -242,6 +242,7 @@ fn a_database_server_is_answered_with_what_this_build_serves() {
     for url in [
         "postgres://lms:hunter2@db/lms",
         "mysql://lms:hunter2@db/lms",
+        "mysql://lms:hunter2/?#@db/lms",
     ] {
         for command in ["send", "migrate"] {
             let run = platform
@@ -255,6 +256,38 @@ fn a_database_server_is_answered_with_what_this_build_serves() {
             assert!(!run.stderr.contains("hunter2"));
         }
     }
+}
+
+#[test]
+fn what_is_wrong_with_a_database_server_is_told_at_once_without_its_password() {
+    let platform = Platform::seed()
+        .set("DB_CONNECTION", "pgsql")
+        .set("DB_DATABASE", "")
+        .set("DB_HOST", "tcp://db")
+        .set("DB_PORT", "many")
+        .set("DB_PASSWORD", "hunter2")
+        .set("DB_SSLMODE", "always")
+        .set("DB_SSLROOTCERT", "gone.pem");
+    let run = platform.send().exits(78);
+    let wrong = [
+        "DB_DATABASE: is not set",
+        "DB_HOST is \"tcp://db\"",
+        "DB_PORT is \"many\"",
+        "DB_SSLMODE is \"always\"",
+        "DB_SSLROOTCERT: the file /",
+    ];
+    names_each_once(&run, &wrong);
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
+}
+
+#[test]
+fn a_password_that_cuts_its_url_in_two_ways_is_to_be_encoded() {
+    let url = "mysql://lms:hunter2@home?a=b@db/lms";
+    let run = Platform::empty()
+        .run_with(&[("DATABASE_URL", url)], &["send"])
+        .exits(78);
+    assert!(run.stderr.contains("percent-encoded"), "{}", run.stderr);
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
 }
 
 #[test]
