@@ -29,7 +29,9 @@ use crate::{
 
 pub use self::{
     by_row::ByRow,
-    catalog::{columns, indexes, laravel_migrations, now, relations, version, view_definition},
+    catalog::{
+        columns, indexes, laravel_migrations, mistyped, now, relations, version, view_definition,
+    },
     connection::{Db, MultiBackend as Backend},
     dialect::{Dialect, ViewSql},
     locked::locked,
@@ -177,19 +179,13 @@ pub fn glance(database: &Database) -> Option<Db> {
 /// What to do about an error that every later run would meet again; `None` for those that pass.
 pub fn cure(error: &anyhow::Error) -> Option<&'static str> {
     let cause = error.root_cause().to_string();
-    let cures: [Option<fn(&str) -> Option<&'static str>>; 3] = [
+    let cures: &[fn(&str) -> Option<&'static str>] = &[
         #[cfg(feature = "sqlite")]
-        Some(sqlite::cure),
-        #[cfg(not(feature = "sqlite"))]
-        None,
+        sqlite::cure,
         #[cfg(feature = "postgres")]
-        Some(postgres::cure),
-        #[cfg(not(feature = "postgres"))]
-        None,
+        postgres::cure,
         #[cfg(feature = "mysql")]
-        Some(mysql::cure),
-        #[cfg(not(feature = "mysql"))]
-        None,
+        mysql::cure,
     ];
-    cures.into_iter().flatten().find_map(|cure| cure(&cause))
+    cures.iter().find_map(|cure| cure(&cause))
 }

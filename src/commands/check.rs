@@ -12,7 +12,7 @@ use crate::{
     db::{self, Db},
     exit::Exit,
     ledger, legacy, output,
-    platform::view::{self, Platform, Standing},
+    platform::view::{self, Flaws, Platform, Standing},
     text,
     time::{self, Zone},
 };
@@ -98,18 +98,17 @@ fn database(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
 
 /// Several hosts share a database's work by their clocks.
 fn clock(chain: &mut Chain, db: &mut Db) -> Result<()> {
-    match db::now(db)? {
-        Some(theirs) => match time::skew(Utc::now(), theirs) {
+    if let Some(theirs) = db::now(db)? {
+        match time::skew(Utc::now(), theirs) {
             Some(skew) => chain.warn("clock", skew),
             None => chain.ok("clock", "this host's and the database's agree"),
-        },
-        None => {}
+        }
     }
     Ok(())
 }
 
 fn own_view(chain: &mut Chain, db: &mut Db) -> Result<()> {
-    match view::check_theirs(&view::lacks(db)?) {
+    match Flaws::read(db)?.check() {
         Ok(()) => chain.ok("view", format!("{} is your own", view::NAME)),
         Err(error) => chain.error("view", &error),
     }

@@ -11,7 +11,7 @@ use crate::{
     db::{self, Db, Dialect},
     exit::{self, Exit},
     ledger, legacy, output,
-    platform::view::{self, Platform, Standing},
+    platform::view::{self, Flaws, Platform, Standing},
 };
 
 const LEDGER: &str = ledger::TABLE;
@@ -72,8 +72,8 @@ struct Found {
     relations: Vec<String>,
     platform: Platform,
     standing: Standing,
-    /// What an operator's own view lacks.
-    view_lacks: Vec<&'static str>,
+    /// Of an operator's own view.
+    flaws: Flaws,
     log_columns: Vec<String>,
     done: db::Done,
     laravel: Vec<String>,
@@ -82,15 +82,15 @@ struct Found {
 impl Found {
     fn read(db: &mut Db) -> QueryResult<Self> {
         let standing = Standing::read(db)?;
-        let view_lacks = match standing {
-            Standing::Theirs => view::lacks(db)?,
-            _ => Vec::new(),
+        let flaws = match standing {
+            Standing::Theirs => Flaws::read(db)?,
+            _ => Flaws::default(),
         };
         Ok(Self {
             relations: db::relations(db)?,
             platform: Platform::read(db)?,
             standing,
-            view_lacks,
+            flaws,
             log_columns: db::columns(db, LOG)?,
             done: db::Done::read(db)?,
             laravel: db::laravel_migrations(db)?,
@@ -211,7 +211,7 @@ impl From<anyhow::Error> for Stop {
 fn create(found: &Found, dialect: &Dialect, project: &Path) -> Result<Script> {
     let mut script = Script::default();
     if found.standing == Standing::Theirs {
-        view::check_theirs(&found.view_lacks)?;
+        found.flaws.check()?;
         make_ledger(found, dialect, project, &mut script)?;
         return Ok(script);
     }

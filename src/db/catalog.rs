@@ -36,6 +36,14 @@ pub fn view_definition(db: &mut Db, view: &str) -> QueryResult<Option<String>> {
     Ok(names(db, (db.dialect().view)(view))?.pop())
 }
 
+/// The columns of an operator's own view that are of a type that cannot be read, in words.
+pub fn mistyped(db: &mut Db, view: &str) -> QueryResult<Vec<String>> {
+    match db.dialect().mistyped {
+        Some(query) => names(db, query(view)),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// The server's clock, `None` where the database runs by this host's.
 pub fn now(db: &mut Db) -> QueryResult<Option<DateTime<Utc>>> {
     let Some(query) = db.dialect().now else {

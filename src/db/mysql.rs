@@ -39,6 +39,7 @@ pub const DIALECT: Dialect = Dialect {
     },
     now: Some("SELECT date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s') AS name"),
     skip_locked: " FOR UPDATE SKIP LOCKED",
+    mistyped: None,
     create_index: "CREATE INDEX",
     undoes_tables: false,
     new_database: None,

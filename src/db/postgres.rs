@@ -34,6 +34,19 @@ pub const DIALECT: Dialect = Dialect {
         "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS name",
     ),
     skip_locked: " FOR UPDATE SKIP LOCKED",
+    mistyped: Some(|view| {
+        format!(
+            "SELECT a.attname || ' is ' || format_type(a.atttypid, NULL) || ' and must be ' || w.type AS name
+             FROM pg_attribute a
+             JOIN (VALUES ('session_id', 'bigint'), ('user_id', 'bigint'), ('course_id', 'bigint'),
+                ('duration_minutes', 'integer'), ('whatsapp_opt_in', 'boolean'),
+                ('scheduled_at', 'timestamp without time zone')) w (name, type) ON w.name = a.attname
+             WHERE a.attrelid = to_regclass('{view}') AND format_type(a.atttypid, NULL) <> w.type
+             AND format_type(a.atttypid, NULL) <> 'timestamp with time zone'
+             AND NOT (format_type(a.atttypid, NULL) = 'text' AND w.name IN ('course_id', 'duration_minutes'))
+             ORDER BY a.attnum"
+        )
+    }),
     create_index: "CREATE INDEX CONCURRENTLY",
     undoes_tables: true,
     new_database: None,

@@ -31,6 +31,7 @@ pub const DIALECT: Dialect = Dialect {
     },
     now: None,
     skip_locked: "",
+    mistyped: None,
     create_index: "CREATE INDEX",
     undoes_tables: true,
     new_database: Some(NEW_JOURNAL),

@@ -45,7 +45,9 @@ pub fn jobs(
 ) -> QueryResult<Taken> {
     let mut taken = Taken::default();
     while taken.jobs.len() < room {
-        let rows = claim::next_free(db, channel, &pass.scope, room - taken.jobs.len(), now)?;
+        let wanted = room - taken.jobs.len();
+        let rows = claim::next_free(db, channel, &pass.scope, wanted, now)?;
+        let all = rows.len() < wanted;
         if rows.is_empty() {
             break;
         }
@@ -74,6 +76,9 @@ pub fn jobs(
                 start,
             }));
         endings.write(db, channel, now, &mut taken.tally)?;
+        if all {
+            break;
+        }
     }
     Ok(taken)
 }

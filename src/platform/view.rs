@@ -254,24 +254,42 @@ const COLUMNS: [&str; 17] = [
     "locale",
 ];
 
-/// The columns that the view lacks.
-pub fn lacks(db: &mut Db) -> QueryResult<Vec<&'static str>> {
-    let there = db::columns(db, NAME)?;
-    let lacks = |column: &&str| !there.iter().any(|name| name == column);
-    Ok(COLUMNS.into_iter().filter(lacks).collect())
+/// What is wrong with an operator's own view: columns it lacks, or has in a type that cannot be read.
+#[derive(Default)]
+pub struct Flaws {
+    missing: Vec<&'static str>,
+    mistyped: Vec<String>,
 }
 
-/// # Errors
-/// Ends with 78, naming every column that an operator's own view lacks.
-pub fn check_theirs(lacks: &[&str]) -> Result<()> {
-    if lacks.is_empty() {
-        return Ok(());
+impl Flaws {
+    pub fn read(db: &mut Db) -> QueryResult<Self> {
+        let there = db::columns(db, NAME)?;
+        let lacks = |column: &&str| !there.iter().any(|name| name == column);
+        Ok(Self {
+            missing: COLUMNS.into_iter().filter(lacks).collect(),
+            mistyped: db::mistyped(db, NAME)?,
+        })
     }
-    let text = format!(
-        "your own {NAME} lacks {}: give it these columns, NULL where there is nothing",
-        lacks.join(", ")
-    );
-    Err(exit::error(Exit::Config, text))
+
+    /// # Errors
+    /// Ends with 78, naming every column that is wrong.
+    pub fn check(&self) -> Result<()> {
+        if !self.missing.is_empty() {
+            let missing = self.missing.join(", ");
+            return Err(wrong(&format!(
+                "lacks {missing}: give it these columns, NULL where there is nothing"
+            )));
+        }
+        if !self.mistyped.is_empty() {
+            let mistyped = self.mistyped.join("; ");
+            return Err(wrong(&format!("gives a wrong type: {mistyped} (use CAST)")));
+        }
+        Ok(())
+    }
+}
+
+fn wrong(what: &str) -> anyhow::Error {
+    exit::error(Exit::Config, format!("your own {NAME} {what}"))
 }
 
 /// What stands under the view's name.
