@@ -42,10 +42,14 @@ pub fn reminded(
     let started: Vec<(i64, Lossy)> = participants::table
         .filter(starts_in(walls))
         .filter(of_session(session))
-        .filter(not(exists(ours(window))))
-        .filter(exists(
-            logs::table.filter(logs::course_session_id.eq(participants::session_id)),
-        ))
+        .filter(ours(window).select(ledger::id).single_value().is_null())
+        .filter(
+            logs::table
+                .filter(logs::course_session_id.eq(participants::session_id))
+                .select(logs::id)
+                .single_value()
+                .is_not_null(),
+        )
         .select((
             participants::session_id,
             sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),

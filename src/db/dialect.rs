@@ -37,8 +37,8 @@ pub struct ViewSql {
     pub create: &'static str,
     /// Joins a table that is read after those before it.
     pub join: &'static str,
-    /// Before a column: no index on it alone is worth using.
-    pub unindexed: &'static str,
+    /// Joins the enrollments `e` that meet conditions, to be read course by course, and never all of them.
+    pub enrollments: fn(&str) -> String,
     /// A whole number of the common size, whatever its column is.
     pub integer: fn(&str) -> String,
     /// An id as a large whole number.

@@ -51,7 +51,7 @@ pub const DIALECT: Dialect = Dialect {
         create: "CREATE SQL SECURITY INVOKER VIEW",
         // Fixes the order.
         join: "STRAIGHT_JOIN",
-        unindexed: "",
+        enrollments: |conditions| format!("STRAIGHT_JOIN enrollments e ON {conditions}"),
         integer: str::to_owned,
         id: str::to_owned,
         text: str::to_owned,

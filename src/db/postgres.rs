@@ -56,7 +56,13 @@ pub const DIALECT: Dialect = Dialect {
     view_sql: ViewSql {
         create: "CREATE VIEW",
         join: "JOIN",
-        unindexed: "",
+        // A subquery that cannot be merged into the others, into which a condition on the user still goes.
+        enrollments: |conditions| {
+            format!(
+                "CROSS JOIN LATERAL (SELECT DISTINCT ON (e.user_id) e.* FROM enrollments e
+    WHERE {conditions} ORDER BY e.user_id) e"
+            )
+        },
         integer: |column| format!("CAST({column} AS integer)"),
         id: |column| format!("CAST({column} AS bigint)"),
         text: |column| format!("CAST({column} AS text)"),
@@ -66,10 +72,10 @@ pub const DIALECT: Dialect = Dialect {
 
 /// Diesel sets the zone to UTC: set back, a platform's `timestamptz` columns read as Laravel reads them. Dates are to be
 /// read as text in one way. A commit is to be on the disk when it returns: a record that a power cut undoes would send a
-/// reminder twice. Nobody waits for ever, and a host that vanishes in the middle of a transaction locks nothing for long.
+/// reminder twice. Compiling a query takes longer than running ours. Nobody waits for ever, and a host that vanishes in the middle of a transaction locks nothing for long.
 const SESSION: &str = "SET TIME ZONE DEFAULT; SET DateStyle = 'ISO, YMD';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-    SET lock_timeout = '10s'; SET statement_timeout = '5min'; SET idle_in_transaction_session_timeout = '1min';";
+    SET jit = off; SET lock_timeout = '10s'; SET statement_timeout = '5min'; SET idle_in_transaction_session_timeout = '1min';";
 
 /// # Errors
 /// Ends with 78 where the server refuses the user or has no such database, with 75 where it cannot be reached.

@@ -42,7 +42,7 @@ pub const DIALECT: Dialect = Dialect {
         create: "CREATE VIEW",
         // Fixes the order.
         join: "CROSS JOIN",
-        unindexed: "+",
+        enrollments: |conditions| format!("CROSS JOIN enrollments e ON {conditions}"),
         integer: str::to_owned,
         id: str::to_owned,
         text: str::to_owned,

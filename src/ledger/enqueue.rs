@@ -1,4 +1,6 @@
 //! What is due and has no row yet gets one, in a few set-based statements however many participants there are.
+//!
+//! "No row" is asked for as `(SELECT id … LIMIT 1) IS NULL`: of a `NOT EXISTS`, MariaDB would rather read the whole ledger.
 
 use std::collections::HashSet;
 
@@ -6,7 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
     NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
-    dsl::{exists, insert_into, not},
+    dsl::insert_into,
     sql_types::{Bool, Integer, Nullable, Text, Timestamp},
     update,
 };
@@ -185,7 +187,12 @@ fn cancelled(db: &mut Db, due: &Due, channel: Channel) -> QueryResult<Vec<(i64, 
         .filter(ledger::kind.eq(REMINDER))
         .filter(ledger::lead_minutes.eq(due.lead_minutes))
         .filter(super::starts_in(&due.walls))
-        .filter(exists(same_start))
+        .filter(
+            same_start
+                .select(participants::user_id)
+                .single_value()
+                .is_not_null(),
+        )
         .select((ledger::id, ledger::course_session_id, ledger::user_id))
         .load(db)
 }
@@ -211,7 +218,7 @@ pub fn sessions_without_rows(
     });
     participants::table
         .filter(in_window(due))
-        .filter(not(exists(rows)))
+        .filter(rows.select(ledger::id).single_value().is_null())
         .filter(somebody)
         .select(participants::session_id)
         .distinct()
@@ -253,5 +260,5 @@ fn untold(channel: Channel, due: &Due) -> Condition {
         .filter(ledger::lead_minutes.between(shortest, longest))
         .filter(ledger::scheduled_at.eq(participants::scheduled_at))
         .filter(ledger::status.ne(status::CANCELLED));
-    Box::new(not(exists(standing)))
+    Box::new(standing.select(ledger::id).single_value().is_null())
 }
