@@ -114,14 +114,19 @@ pub fn began(db: &mut Db) -> QueryResult<Option<DateTime<Utc>>> {
     Ok(first.map(|time| time.and_utc()))
 }
 
-/// How many messages of a channel were sent since then.
-pub fn sent_since(db: &mut Db, channel: Channel, since: DateTime<Utc>) -> QueryResult<i64> {
-    ledger::table
+/// How many messages of a channel were sent since then, or are being sent.
+pub fn spent_since(db: &mut Db, channel: Channel, since: DateTime<Utc>) -> QueryResult<i64> {
+    let of_channel = || ledger::table.filter(ledger::channel.eq(channel.name()));
+    let sent: i64 = of_channel()
         .filter(ledger::status.eq(status::SENT))
-        .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::sent_at.ge(since.naive_utc()))
         .count()
-        .get_result(db)
+        .get_result(db)?;
+    let sending: i64 = of_channel()
+        .filter(ledger::status.eq(status::SENDING))
+        .count()
+        .get_result(db)?;
+    Ok(sent + sending)
 }
 
 /// A channel, a status, and how many rows are in it.

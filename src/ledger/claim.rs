@@ -176,7 +176,7 @@ pub fn claim(
     let rendered_at = |claim: &Claim| (claim.row.id, Some(claim.rendered_at.naive_utc()));
     let recipient = |claim: &Claim| (claim.row.id, Some(claim.recipient.clone()));
     let ids = claims.iter().map(|claim| claim.row.id);
-    update(ledger::table.filter(ledger::id.eq_any(ids)))
+    let claimed = update(waiting().filter(ledger::id.eq_any(ids)))
         .set((
             ledger::status.eq(status::SENDING),
             ledger::attempts.eq(ledger::attempts + 1),
@@ -192,7 +192,19 @@ pub fn claim(
             ledger::updated_at.eq(now.naive_utc()),
         ))
         .execute(db)?;
-    Ok(claims)
+    // Where a server takes the lock for a hint, another host may have been faster: then none of them is ours.
+    if claimed == claims.len() {
+        Ok(claims)
+    } else {
+        Err(diesel::result::Error::RollbackTransaction)
+    }
+}
+
+/// Rows that nobody has claimed or ended meanwhile.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn waiting() -> _ {
+    let pending: &'static str = status::PENDING;
+    ledger::table.filter(ledger::status.eq(pending))
 }
 
 /// Ends rows that were not claimed, all for the same reason: `cancelled`, `missed`, `failed` or `unknown`.
@@ -203,7 +215,7 @@ pub fn end(
     fault: &Fault,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    update(ledger::table.filter(ledger::id.eq_any(rows)))
+    update(waiting().filter(ledger::id.eq_any(rows)))
         .set((
             ledger::status.eq(ending),
             ledger::next_attempt_at.eq(None::<NaiveDateTime>),

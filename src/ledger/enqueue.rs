@@ -161,7 +161,10 @@ fn revive(db: &mut Db, due: &Due, channel: Channel, now: DateTime<Utc>) -> Query
             .into_iter()
             .collect();
         let again = rows.iter().filter(|row| back.contains(&(row.1, row.2)));
-        let again = ledger::table.filter(ledger::id.eq_any(again.map(|row| row.0)));
+        let again = ledger::table
+            .filter(ledger::id.eq_any(again.map(|row| row.0)))
+            // Another host may have revived and sent it meanwhile.
+            .filter(ledger::status.eq(status::CANCELLED));
         revived += update(again)
             .set((
                 ledger::status.eq(status::PENDING),

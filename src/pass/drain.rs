@@ -17,6 +17,7 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::QueryResult;
 use log::{Level, info, log, warn};
 
 use super::{
@@ -100,7 +101,6 @@ pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) 
             last_stop,
             database: None,
             breaks: 0,
-            quota: usize::MAX,
             report: Report::default(),
         };
         coordinator.work(threads, &lines, to_lines, &events)
@@ -128,8 +128,6 @@ struct Coordinator<'a> {
     database: Option<diesel::result::Error>,
     /// Connections broken since the last delivery that had an answer.
     breaks: u32,
-    /// How many mails the day's budget still allows.
-    quota: usize,
     report: Report,
 }
 
@@ -141,7 +139,6 @@ impl<'a> Coordinator<'a> {
         jobs: Sender<Job>,
         events: &Receiver<Event>,
     ) -> Report {
-        self.quota = self.days_budget();
         // One line first: when the server refuses the login, it is asked once and not by every line.
         self.open_lines(1, threads, lines);
         let mut first = true;
@@ -181,17 +178,6 @@ impl<'a> Coordinator<'a> {
     /// As many lines as there is work for, beside the first.
     fn more_lines(&mut self) -> usize {
         self.transport.lines().min(self.waiting()).saturating_sub(1)
-    }
-
-    /// What `MAIL_MAX_PER_DAY` leaves of the last 24 hours.
-    fn days_budget(&mut self) -> usize {
-        let Some(budget) = self.transport.max_per_day() else {
-            return usize::MAX;
-        };
-        let yesterday = self.pass.clock.now() - chrono::Duration::hours(24);
-        let sent = ledger::sent_since(self.db, self.channel, yesterday);
-        let sent = sent.map_or(0, |count| usize::try_from(count).unwrap_or(0));
-        budget.saturating_sub(sent)
     }
 
     fn waiting(&mut self) -> usize {
@@ -272,9 +258,7 @@ impl<'a> Coordinator<'a> {
         if halted || self.pass.clock.elapsed() >= LONGEST {
             return 0;
         }
-        (2 * self.open)
-            .saturating_sub(self.outstanding)
-            .min(self.quota)
+        (2 * self.open).saturating_sub(self.outstanding)
     }
 
     /// Records what came back and claims the next rows, in one transaction.
@@ -285,9 +269,10 @@ impl<'a> Coordinator<'a> {
         }
         let (pass, channel, finished) = (self.pass, self.channel, &self.finished);
         let roster = &mut self.roster;
-        let now = pass.clock.now();
+        let (now, max_per_day) = (pass.clock.now(), self.transport.max_per_day());
         let done = db::write(self.db, |db| {
             let late = account::record(db, finished, now)?;
+            let room = room.min(days_budget(db, channel, max_per_day, now)?);
             Ok((late, take::jobs(db, pass, channel, roster, room, now)?))
         });
         match done {
@@ -297,7 +282,6 @@ impl<'a> Coordinator<'a> {
                 }
                 taken.tally.say();
                 self.pass.budget.give_back(room - taken.jobs.len());
-                self.quota -= taken.jobs.len();
                 self.report.tally.add(taken.tally);
                 self.count();
                 taken.jobs
@@ -317,9 +301,6 @@ impl<'a> Coordinator<'a> {
     /// Counts and says what has been recorded.
     fn count(&mut self) {
         for (job, outcome) in mem::take(&mut self.finished) {
-            if !matches!(outcome, Some(Outcome::Sent { .. } | Outcome::InDoubt(_))) {
-                self.quota = self.quota.saturating_add(1);
-            }
             let Some(outcome) = outcome else { continue };
             let row = &job.claim.row;
             if let (Outcome::Sent { .. }, Some(wall)) = (&outcome, job.wall())
@@ -381,10 +362,16 @@ impl<'a> Coordinator<'a> {
         }
     }
 
+    fn is_budget_spent(&mut self) -> bool {
+        let (now, max_per_day) = (self.pass.clock.now(), self.transport.max_per_day());
+        let left = days_budget(self.db, self.channel, max_per_day, now);
+        left.is_ok_and(|left| left == 0)
+    }
+
     /// What the channel leaves behind: rows held back, or not recorded, or not reached in time.
     fn close_channel(&mut self) {
         let now = self.pass.clock.now();
-        if self.fault.is_none() && self.quota == 0 && self.waiting() > 0 {
+        if self.fault.is_none() && self.is_budget_spent() && self.waiting() > 0 {
             let reason = "MAIL_MAX_PER_DAY is reached: the rest waits until mails of yesterday no longer count";
             self.fault = Some(Fault::new("budget", reason));
         }
@@ -420,6 +407,20 @@ impl<'a> Coordinator<'a> {
             );
         }
     }
+}
+
+/// What a limit of messages a day leaves of the last 24 hours, what every host is sending included.
+fn days_budget(
+    db: &mut Db,
+    channel: Channel,
+    max_per_day: Option<usize>,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    let Some(budget) = max_per_day else {
+        return Ok(usize::MAX);
+    };
+    let spent = ledger::spent_since(db, channel, now - chrono::Duration::hours(24))?;
+    Ok(budget.saturating_sub(usize::try_from(spent).unwrap_or(0)))
 }
 
 /// Whether both are within the same hour of the clock.
