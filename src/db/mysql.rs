@@ -186,6 +186,10 @@ pub fn cure(error: &str) -> Option<&'static str> {
         Some("correct DB_DATABASE or DATABASE_URL")
     } else if says("SKIP LOCKED") {
         Some("this needs MariaDB 10.6 or MySQL 8.0 at least")
+    } else if says("references invalid table(s) or column(s)") {
+        Some(
+            "the platform's tables have changed: run `reminders migrate`; or this database user may not read one of them (see the README)",
+        )
     } else if says("Unknown column") || (says("Table '") && says("doesn't exist")) {
         Some("the platform's tables have changed; run `reminders migrate`")
     } else {

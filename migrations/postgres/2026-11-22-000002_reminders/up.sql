@@ -33,11 +33,9 @@ CREATE INDEX IF NOT EXISTS session_reminder_deliveries_queue ON session_reminder
 -- Laravel's own log, one row per session, in its own shape; there already where its migration has run.
 CREATE TABLE IF NOT EXISTS session_reminder_logs (
     id bigserial PRIMARY KEY,
-    course_session_id bigint NOT NULL,
+    course_session_id bigint NOT NULL CONSTRAINT session_reminder_logs_course_session_id_unique UNIQUE,
     sent_at timestamp(0) NOT NULL,
     recipients_count integer NOT NULL DEFAULT 0,
     created_at timestamp(0),
     updated_at timestamp(0)
 );
-CREATE UNIQUE INDEX IF NOT EXISTS session_reminder_logs_course_session_id_unique
-    ON session_reminder_logs (course_session_id);

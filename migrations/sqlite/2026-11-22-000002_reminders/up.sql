@@ -32,11 +32,9 @@ CREATE INDEX IF NOT EXISTS session_reminder_deliveries_queue ON session_reminder
 -- Laravel's own log, one row per session, in its own shape; there already where its migration has run.
 CREATE TABLE IF NOT EXISTS session_reminder_logs (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
-    course_session_id INTEGER NOT NULL,
+    course_session_id INTEGER NOT NULL CONSTRAINT session_reminder_logs_course_session_id_unique UNIQUE,
     sent_at DATETIME NOT NULL,
     recipients_count INTEGER NOT NULL DEFAULT '0',
     created_at DATETIME,
     updated_at DATETIME
 );
-CREATE UNIQUE INDEX IF NOT EXISTS session_reminder_logs_course_session_id_unique
-    ON session_reminder_logs (course_session_id);
