@@ -1,6 +1,7 @@
 //! The seam to the platform: everything a reminder needs to know comes through the one view `session_participants`.
 
 pub mod profile;
+pub mod standing;
 pub mod view;
 
 use std::mem;

@@ -12,7 +12,10 @@ use crate::{
     db::{self, Db},
     exit::Exit,
     ledger, legacy, output,
-    platform::view::{self, Flaws, Platform, Standing},
+    platform::{
+        standing::{Flaws, Standing},
+        view::{self, Platform},
+    },
     text,
     time::{self, Zone},
 };

@@ -11,7 +11,10 @@ use crate::{
     db::{self, Db, Dialect},
     exit::{self, Exit},
     ledger, legacy, output,
-    platform::view::{self, Flaws, Platform, Standing},
+    platform::{
+        standing::{Flaws, Standing},
+        view::{self, Platform},
+    },
 };
 
 const LEDGER: &str = ledger::TABLE;
@@ -49,7 +52,10 @@ pub fn run(config: &Config, args: &cli::Migrate) -> Result<Exit> {
         script.execute(config)?;
         if is_new {
             // A platform has its database already: this may be a slip in its name.
-            output::line(&format!("made {}", config.database.describe()))?;
+            output::line(&format!(
+                "made the new database {}",
+                config.database.describe()
+            ))?;
         }
         output::line(&script.done(args))?;
     }

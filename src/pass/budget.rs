@@ -1,6 +1,14 @@
-//! `--limit`, shared by both channels.
+//! How much may be sent: `--limit` of one pass, shared by both channels, and what is allowed in a day.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::{DateTime, Duration, Utc};
+use diesel::QueryResult;
+
+use crate::{
+    db::Db,
+    ledger::{self, Channel},
+};
 
 /// How many deliveries a pass may still begin (`--limit`).
 pub struct Budget(AtomicUsize);
@@ -27,4 +35,18 @@ impl Budget {
     pub fn give_back(&self, unused: usize) {
         self.0.fetch_add(unused, Ordering::Relaxed);
     }
+}
+
+/// What a limit of messages a day leaves of the last 24 hours, what every host is sending included.
+pub fn of_the_day(
+    db: &mut Db,
+    channel: Channel,
+    max_per_day: Option<usize>,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    let Some(budget) = max_per_day else {
+        return Ok(usize::MAX);
+    };
+    let spent = ledger::spent_since(db, channel, now - Duration::hours(24))?;
+    Ok(budget.saturating_sub(usize::try_from(spent).unwrap_or(0)))
 }

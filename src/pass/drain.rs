@@ -17,12 +17,12 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDateTime, Utc};
-use diesel::QueryResult;
 use log::{Level, info, log, warn};
 
 use super::{
     Pass,
     account::{self, Finished},
+    budget,
     line::{Job, Transport},
     lines::{Event, Lines},
     roster::{self, Roster},
@@ -272,7 +272,7 @@ impl<'a> Coordinator<'a> {
         let (now, max_per_day) = (pass.clock.now(), self.transport.max_per_day());
         let done = db::write(self.db, |db| {
             let late = account::record(db, finished, now)?;
-            let room = room.min(days_budget(db, channel, max_per_day, now)?);
+            let room = room.min(budget::of_the_day(db, channel, max_per_day, now)?);
             Ok((late, take::jobs(db, pass, channel, roster, room, now)?))
         });
         match done {
@@ -364,7 +364,7 @@ impl<'a> Coordinator<'a> {
 
     fn is_budget_spent(&mut self) -> bool {
         let (now, max_per_day) = (self.pass.clock.now(), self.transport.max_per_day());
-        let left = days_budget(self.db, self.channel, max_per_day, now);
+        let left = budget::of_the_day(self.db, self.channel, max_per_day, now);
         left.is_ok_and(|left| left == 0)
     }
 
@@ -407,20 +407,6 @@ impl<'a> Coordinator<'a> {
             );
         }
     }
-}
-
-/// What a limit of messages a day leaves of the last 24 hours, what every host is sending included.
-fn days_budget(
-    db: &mut Db,
-    channel: Channel,
-    max_per_day: Option<usize>,
-    now: DateTime<Utc>,
-) -> QueryResult<usize> {
-    let Some(budget) = max_per_day else {
-        return Ok(usize::MAX);
-    };
-    let spent = ledger::spent_since(db, channel, now - chrono::Duration::hours(24))?;
-    Ok(budget.saturating_sub(usize::try_from(spent).unwrap_or(0)))
 }
 
 /// Whether both are within the same hour of the clock.
