@@ -288,11 +288,17 @@ impl<'a> Coordinator<'a> {
             }
             Err(error) => {
                 self.pass.budget.give_back(room);
-                warn!(
-                    "{}: could not record and claim: {error}",
-                    self.channel.name()
+                // Said once: it is tried again and again, and what is lost in the end is said then.
+                let level = match self.database {
+                    None => Level::Warn,
+                    Some(_) => Level::Debug,
+                };
+                let name = self.channel.name();
+                log!(
+                    level,
+                    "{name}: could not record and claim in the database: {error}"
                 );
-                self.database = Some(error);
+                self.database.get_or_insert(error);
                 Vec::new()
             }
         }
