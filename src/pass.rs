@@ -36,7 +36,7 @@ use self::{
 use crate::{
     config::{self, Config},
     db::{self, Db},
-    exit::Exit,
+    exit::{self, Exit},
     ledger::{self, Channel, Scope, enqueue},
     legacy,
     message::Renderer,
@@ -168,30 +168,45 @@ fn deliver(db: &mut Db, pass: &Pass, channels: &mut Channels) -> Result<Told> {
     show_progress(db, pass)?;
     thread::scope(|threads| {
         let (ended, endings) = mpsc::channel();
-        let mut idle: Vec<Channel> = transports.iter().map(Transport::channel).collect();
-        let mut working = 0;
+        let all: Vec<Channel> = transports.iter().map(Transport::channel).collect();
+        let (mut ready, mut working) = (all.clone(), Vec::new());
         loop {
             for transport in &transports {
                 let channel = transport.channel();
-                if idle.contains(&channel) && may_start(db, pass, channels.of(channel), channel)? {
-                    idle.retain(|other| *other != channel);
-                    start(threads, pass, transport, &renderer, ended.clone())?;
-                    working += 1;
+                if !ready.contains(&channel) || working.contains(&channel) {
+                    continue;
+                }
+                let tally = channels.of(channel);
+                match start(threads, db, pass, tally, transport, &renderer, &ended) {
+                    Ok(true) => working.push(channel),
+                    Ok(false) => {}
+                    Err(error) => {
+                        warn!("{} could not start: {error:#}", channel.name());
+                        tally.stop(exit::of(&error), format!("{error:#}"));
+                        ready.retain(|other| *other != channel);
+                    }
                 }
             }
-            if working == 0 {
+            if working.is_empty() {
                 return Ok(told);
             }
             match endings.recv_timeout(ROUND) {
                 Ok((channel, report)) => {
-                    working -= 1;
-                    if report.tally.stopped.is_none() {
-                        idle.push(channel);
+                    working.retain(|other| *other != channel);
+                    // One that found nothing waits for the next round: what seems to wait is being claimed by another host.
+                    if report.tally.stopped.is_some() || report.tally.is_empty() {
+                        ready.retain(|other| *other != channel);
                     }
                     channels.of(channel).add(report.tally);
                     told.extend(report.told);
                 }
-                Err(_) => prepare::run(db, pass, channels)?,
+                Err(_) => {
+                    if let Err(error) = prepare::run(db, pass, channels) {
+                        warn!("could not look for what has become due meanwhile: {error}");
+                    }
+                    ready.clone_from(&all);
+                    ready.retain(|channel| channels.of(*channel).stopped.is_none());
+                }
             }
         }
     })
@@ -252,14 +267,20 @@ fn may_start(db: &mut Db, pass: &Pass, tally: &mut Tally, channel: Channel) -> Q
     Ok(!pass.budget.is_empty() && ledger::claim::count(db, channel, &pass.scope, now)? > 0)
 }
 
+/// Lets a channel work, if there is something to do; false where there is not.
 fn start<'scope, 'a: 'scope>(
     threads: &'scope Threads<'scope, '_>,
+    db: &mut Db,
     pass: &'scope Pass<'a>,
+    tally: &mut Tally,
     transport: &'scope Transport<'a>,
     renderer: &'scope Renderer,
-    ended: Sender<(Channel, Report)>,
-) -> Result<()> {
-    let db = db::open(&pass.config.database)?;
+    ended: &Sender<(Channel, Report)>,
+) -> Result<bool> {
+    if !may_start(db, pass, tally, transport.channel())? {
+        return Ok(false);
+    }
+    let (db, ended) = (db::open(&pass.config.database)?, ended.clone());
     let work = move || {
         let run = || drain::run(db, pass, transport, renderer);
         let report = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report::of_bug());
@@ -268,7 +289,7 @@ fn start<'scope, 'a: 'scope>(
     };
     let started = Builder::new().spawn_scoped(threads, work);
     started.context("the host allows no more threads")?;
-    Ok(())
+    Ok(true)
 }
 
 fn update_log(db: &mut Db, pass: &Pass, told: &Told) -> QueryResult<()> {

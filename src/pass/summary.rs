@@ -43,6 +43,11 @@ impl Tally {
         self.notes.extend(other.notes);
     }
 
+    /// Whether nothing came of it.
+    pub fn is_empty(&self) -> bool {
+        self.sent + self.failed + self.retried + self.cancelled + self.missed + self.unknown == 0
+    }
+
     pub fn note(&mut self, level: Level, text: String) {
         self.notes.push((level, text));
     }
