@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod loopback;
+mod servers;
 mod smtp;
 mod support;
 mod tls;
@@ -22,8 +23,13 @@ mod missed;
 mod moved;
 mod opt_in;
 mod overlap;
+mod own_view;
 mod participants;
 mod sending;
+#[cfg(feature = "sqlite")]
+mod sqlite_file;
+#[cfg(feature = "sqlite")]
+mod sqlite_values;
 mod templates;
 mod transports;
 mod watching;
