@@ -10,6 +10,7 @@ mod support;
 mod tls;
 mod twilio;
 
+mod back_ends;
 mod command_line;
 mod config;
 mod demo;
