@@ -77,6 +77,13 @@ fn of_a_platform_that_lacks_nothing_not_a_table_and_not_a_row_is_changed() {
     platform.run(&["migrate"]).succeeds();
     let after = platform.schema();
     assert!(tables.iter().all(|table| after.contains(table)));
+    let is_ours = |line: &&String| {
+        [VIEW, LEDGER, "__diesel"]
+            .iter()
+            .any(|name| line.contains(name))
+    };
+    let theirs = after.iter().filter(|line| !is_ours(line)).count();
+    assert_eq!(theirs, tables.len(), "{after:?}");
     let added: Vec<String> = platform
         .relations()
         .into_iter()

@@ -2,7 +2,7 @@
 
 use crate::{
     smtp::Smtp,
-    support::{Platform, START, on},
+    support::{BackEnd, Platform, START, on},
 };
 
 const LEDGER: &str = "session_reminder_deliveries";
@@ -30,7 +30,7 @@ fn an_operators_own_view_is_left_alone_and_reminders_go_to_those_it_names() {
     let smtp = Smtp::start();
     let platform = Platform::empty().mail(&smtp);
     platform.sql(&format!(
-        "CREATE TABLE lessons (id integer primary key, topic varchar(255), begins timestamp NULL);
+        "CREATE TABLE lessons (id bigint primary key, topic varchar(255), begins timestamp NULL);
          CREATE TABLE people (id bigint primary key, nick varchar(255), mailbox varchar(255));
          INSERT INTO lessons VALUES (7, 'Gamelan', '{START}');
          INSERT INTO people VALUES (3, 'Agus', 'agus@example.org');
@@ -79,21 +79,51 @@ fn a_row_of_nobody_in_an_operators_own_view_stops_nobody_else() {
         format!("timestamp '{START}'"),
         format!("timestamp '{START}'"),
     );
+    let big = |id: &str| {
+        on(
+            id.to_owned(),
+            format!("CAST({id} AS bigint)"),
+            id.to_owned(),
+        )
+    };
+    let seven = big("7");
     let row = |user: &str, email: &str| {
         format!(
-            "SELECT 7 AS session_id, 1 AS course_id, 'Gamelan' AS session_title, 'Seni' AS course_title,
+            "SELECT {seven} AS session_id, NULL AS course_id, 'Gamelan' AS session_title, 'Seni' AS course_title,
              {start} AS scheduled_at, 60 AS duration_minutes, 'online' AS mode, NULL AS modality,
              NULL AS meeting_url, NULL AS location, {user} AS user_id, 'A' AS name, '{email}' AS email,
              NULL AS phone, false AS whatsapp_opt_in, NULL AS timezone, NULL AS locale"
         )
     };
     let (nobody, agus) = (
-        row("NULL", "nobody@example.org"),
-        row("3", "agus@example.org"),
+        row(&big("NULL"), "nobody@example.org"),
+        row(&big("3"), "agus@example.org"),
     );
     platform.sql(&format!("CREATE VIEW {VIEW} AS {nobody} UNION ALL {agus}"));
     platform.run(&["migrate"]).succeeds();
     platform.send().succeeds();
     assert_eq!(smtp.mails().len(), 1);
     assert_eq!(smtp.mails()[0].to, ["agus@example.org"]);
+}
+
+#[test]
+fn ids_of_another_type_are_read_or_named_with_the_cure() {
+    let smtp = Smtp::start();
+    let platform = Platform::empty().mail(&smtp);
+    platform.sql(&format!(
+        "CREATE TABLE lessons (id integer primary key, topic varchar(255), begins timestamp NULL);
+         CREATE TABLE people (id integer primary key, nick varchar(255), mailbox varchar(255));
+         INSERT INTO lessons VALUES (7, 'Gamelan', '{START}');
+         INSERT INTO people VALUES (3, 'Agus', 'agus@example.org');
+         {OWN_VIEW};"
+    ));
+    if platform.back_end() == BackEnd::Postgres {
+        let refused = platform.run(&["migrate"]).exits(78);
+        let said = "user_id is integer and must be bigint";
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+        return;
+    }
+    platform.run(&["migrate"]).succeeds();
+    platform.send().succeeds();
+    assert_eq!(smtp.recipients(), ["agus@example.org"]);
 }

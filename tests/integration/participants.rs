@@ -17,7 +17,7 @@ const OPTIONAL: &str = "
 const OWN_VIEW: &str = "
     CREATE VIEW session_participants AS
     SELECT s.id AS session_id, s.course_id, s.title AS session_title, c.title AS course_title, s.scheduled_at,
-        s.duration_minutes, s.mode, e.modality, s.meeting_url, s.location, u.id AS user_id, u.name, u.email,
+        s.duration_minutes + 0 AS duration_minutes, s.mode, e.modality, s.meeting_url, s.location, u.id AS user_id, u.name, u.email,
         p.phone, p.whatsapp_opt_in, NULL AS timezone, NULL AS locale
     FROM course_sessions s
     JOIN courses c ON c.id = s.course_id

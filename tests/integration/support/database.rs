@@ -100,9 +100,10 @@ pub fn joined(back_end: BackEnd, columns: &str) -> String {
 fn text(back_end: BackEnd, column: &str) -> String {
     match back_end {
         BackEnd::Sqlite => column.into(),
+        // `::int` would not do: it must also be there for columns of other types.
         BackEnd::Postgres => format!(
-            "CASE pg_typeof({column})::text WHEN 'boolean' THEN ({column})::text::boolean::int::text
-                ELSE ({column})::text END"
+            "CASE WHEN pg_typeof({column})::text <> 'boolean' THEN ({column})::text
+                WHEN ({column})::text = 'true' THEN '1' WHEN ({column})::text = 'false' THEN '0' END"
         ),
         BackEnd::Mysql => format!("cast({column} AS char)"),
     }

@@ -174,7 +174,11 @@ impl Platform {
         let joined = database::joined(self.back_end(), columns);
         let query = format!("SELECT {joined} AS joined FROM {rest}");
         let rows = self.database().texts(&query);
-        rows.unwrap_or_else(|error| panic!("{error}: {query}"))
+        let rows = rows.unwrap_or_else(|error| panic!("{error}: {query}"));
+        // MySQL alone shows the microseconds of a full second.
+        rows.into_iter()
+            .map(|row| row.replace(".000000", ""))
+            .collect()
     }
 
     /// `channel|user_id|status|error_code` of every row of the ledger.
