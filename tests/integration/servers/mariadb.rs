@@ -30,7 +30,7 @@ const INSTALLER: [&str; 2] = ["mariadb-install-db", "mysql_install_db"];
 fn missing() -> Option<String> {
     let missing = find(&SERVER).is_none() || find(&INSTALLER).is_none();
     missing.then(|| {
-        "MariaDB is not installed: sudo apt-get install mariadb-server (its server need not run)".into()
+        "MariaDB is not installed: sudo apt-get install mariadb-server-core mariadb-client-core (no server needs to run)".into()
     })
 }
 

@@ -30,7 +30,7 @@ const SEED: &str = include_str!("../../data/platform-postgres.sql");
 fn missing() -> Option<String> {
     let missing = find(&["initdb"]).is_none();
     missing.then(|| {
-        "PostgreSQL is not installed: sudo apt-get install postgresql (its server need not run)"
+        "PostgreSQL is not installed: sudo apt-get install postgresql (no server needs to run)"
             .into()
     })
 }
