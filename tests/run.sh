@@ -1,6 +1,7 @@
 #!/bin/sh
-# Passes all tests, from a fresh clone on Debian or Ubuntu with a Rust toolchain. Installs with apt what is missing, as root
-# or with sudo; ends with an error when something cannot be had.
+# Passes all tests on all three databases, from a fresh clone on Debian or Ubuntu with a Rust toolchain. Installs with apt
+# what is missing, as root or with sudo; ends with an error when something cannot be had. The tests start database servers of
+# their own: none that runs already is used, and none is left running.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,7 +9,7 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-PATH=$PATH:$HOME/.cargo/bin
+PATH=$PATH:$HOME/.cargo/bin:/usr/sbin
 if ! command -v cargo >/dev/null; then
     # Under sudo the toolchain is that of the user who called it.
     if [ "$(id -u)" = 0 ] && [ "${SUDO_USER:-root}" != root ]; then
@@ -18,10 +19,40 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-# The bundled SQLite is compiled from C.
-if ! echo '#include <stdio.h>' | cc -fsyntax-only -x c - 2>/dev/null; then
+missing=
+needs() { missing="$missing $*"; }
+# The bundled SQLite is compiled from C; the clients of the others are found by pkg-config.
+echo '#include <stdio.h>' | cc -fsyntax-only -x c - 2>/dev/null || needs gcc libc6-dev
+command -v pkg-config >/dev/null || needs pkg-config
+pkg-config --exists libpq 2>/dev/null || needs libpq-dev
+pkg-config --exists libmariadb 2>/dev/null || needs libmariadb-dev
+command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || needs postgresql
+# The server's and the installer's programs alone, without a service.
+command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null && command -v my_print_defaults >/dev/null ||
+    needs mariadb-server-core mariadb-client-core
+
+# While this is there, installing PostgreSQL makes no database on the default port, and starts no server.
+no_cluster=/etc/postgresql-common/createcluster.d/reminders-tests.conf
+if [ -n "$missing" ]; then
+    as_root mkdir -p "${no_cluster%/*}"
+    trap 'as_root rm -f "$no_cluster"' EXIT
+    echo 'create_main_cluster = off' | as_root tee "$no_cluster" >/dev/null
     as_root apt-get update
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev
+    # Never at the price of what is installed: MySQL's server and MariaDB's exclude each other.
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove $missing
+    as_root rm -f "$no_cluster"
+    trap - EXIT
 fi
 
-exec cargo test --locked
+export REMINDERS_TEST_REQUIRE=all
+cargo test --locked --features full
+for database in postgres mysql; do
+    echo "The same on $database:"
+    REMINDERS_TEST_DATABASE=$database cargo test --locked --features full --test integration
+done
+
+# What is not built above keeps compiling.
+cargo check --locked --tests
+for back_end in postgres mysql; do
+    cargo check --locked --no-default-features --features "$back_end"
+done

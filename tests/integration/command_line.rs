@@ -10,11 +10,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use diesel::connection::SimpleConnection;
-
 use crate::{
     smtp::Smtp,
-    support::{NOW, Platform, Run, START, busy_smtp, program, wall_in},
+    support::{NOW, Platform, Run, START, busy_smtp, on, program, wall_in},
     twilio::Twilio,
 };
 
@@ -130,7 +128,7 @@ fn a_dry_run_says_who_would_get_what_and_who_not_writes_nothing_and_connects_to_
     let platform = due(&smtp).whatsapp(&twilio);
     platform.opted_in(1, "081234567890");
     platform.participant(2, "Siti", "siti@example.org");
-    let before = fs::read(platform.path("platform.sqlite")).unwrap();
+    let before = platform.contents();
 
     let look = ["send", "--dry-run", "--now", NOW];
     let plan = platform
@@ -170,7 +168,7 @@ fn a_dry_run_says_who_would_get_what_and_who_not_writes_nothing_and_connects_to_
             .contains("would send nobody")
     );
 
-    assert_eq!(fs::read(platform.path("platform.sqlite")).unwrap(), before);
+    assert!(platform.contents() == before, "it wrote");
     assert_eq!((smtp.connections(), twilio.connections()), (0, 0));
     assert!(!platform.path(".local").exists(), "no lock is taken");
 }
@@ -213,11 +211,7 @@ fn on_a_terminal_a_pass_sums_up_what_it_did() {
 fn on_a_terminal_long_work_shows_its_progress() {
     let smtp = Smtp::start();
     let platform = due(&smtp);
-    platform.sql(
-        "WITH RECURSIVE ids (id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM ids WHERE id < 150)
-         INSERT INTO users (id, name, email) SELECT id, 'Peserta', 'p' || id || '@example.org' FROM ids;
-         INSERT INTO enrollments (user_id, course_id, status) SELECT id, 1, 'active' FROM users WHERE id > 1",
-    );
+    platform.participants(2..=150);
     let Some(run) = on_a_terminal(&platform, &["send", "--now", NOW]) else {
         return;
     };
@@ -437,12 +431,23 @@ fn a_database_that_another_writer_holds_for_a_while_is_waited_for() {
     let smtp = Smtp::start();
     let platform = due(&smtp);
     let mut writer = platform.database();
-    writer.batch_execute("BEGIN IMMEDIATE").unwrap();
+    let (begin, end) = on(
+        ("BEGIN IMMEDIATE", "COMMIT"),
+        (
+            "BEGIN; LOCK TABLE session_reminder_deliveries IN SHARE MODE",
+            "COMMIT",
+        ),
+        (
+            "LOCK TABLES session_reminder_deliveries READ",
+            "UNLOCK TABLES",
+        ),
+    );
+    writer.run(begin).unwrap();
     let pass = thread::scope(|threads| {
         let pass = threads.spawn(|| platform.command(&["send", "--now", NOW]).output().unwrap());
         thread::sleep(Duration::from_secs(2));
         assert!(!pass.is_finished() && smtp.mails().is_empty());
-        writer.batch_execute("COMMIT").unwrap();
+        writer.run(end).unwrap();
         let output: Output = pass.join().unwrap();
         output
     });

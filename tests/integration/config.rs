@@ -4,12 +4,12 @@ use std::fs;
 
 use crate::{
     smtp::Smtp,
-    support::{NOW, Platform, Run, START},
+    support::{NOW, Platform, Run, START, on},
     twilio::{AUTH_TOKEN, Twilio},
 };
 
 /// What the platform's setup guide tells people to add to their `.env`, word for word.
-const GUIDE: &str = r#"
+pub const GUIDE: &str = r#"
 # Twilio Configuration (untuk WhatsApp)
 TWILIO_SID=your_twilio_account_sid
 TWILIO_AUTH_TOKEN=your_twilio_auth_token
@@ -42,7 +42,7 @@ fn send_with(platform: &Platform, environment: &[(&str, &str)]) -> Run {
 }
 
 #[track_caller]
-fn names_each_once(run: &Run, variables: &[&str]) {
+pub fn names_each_once(run: &Run, variables: &[&str]) {
     for variable in variables {
         let lines = run.stderr.lines();
         let found = lines.filter(|line| line.contains(&format!(" {variable}")));
@@ -50,7 +50,7 @@ fn names_each_once(run: &Run, variables: &[&str]) {
     }
 }
 
-const GUIDE_TO_FILL_IN: [&str; 5] = [
+pub const GUIDE_TO_FILL_IN: [&str; 5] = [
     "TWILIO_SID",
     "TWILIO_AUTH_TOKEN",
     "MAIL_USERNAME",
@@ -63,25 +63,15 @@ fn the_guides_settings_as_they_stand_name_every_placeholder_at_once() {
     let platform = Platform::seed();
     fs::write(
         platform.path(".env"),
-        format!("APP_NAME=Kursus\nAPP_TIMEZONE=Asia/Jakarta\nDB_DATABASE=platform.sqlite\n{GUIDE}"),
+        format!(
+            "APP_NAME=Kursus\nAPP_TIMEZONE=Asia/Jakarta\n{}{GUIDE}",
+            platform.database_settings()
+        ),
     )
     .unwrap();
     let run = platform.send().exits(78);
     names_each_once(&run, &GUIDE_TO_FILL_IN);
     assert_eq!(run.stderr.matches("fill in your own").count(), 5);
-}
-
-#[test]
-fn a_missing_database_hides_no_other_problem() {
-    let platform = Platform::empty();
-    fs::write(platform.path(".env"), GUIDE).unwrap();
-    let run = platform.send().exits(78);
-    names_each_once(&run, &GUIDE_TO_FILL_IN);
-    assert!(
-        run.stderr.contains("there is no database file"),
-        "{}",
-        run.stderr
-    );
 }
 
 #[test]
@@ -147,7 +137,8 @@ fn of_several_files_the_first_wins_and_paths_start_at_their_own() {
     let platform = due(&smtp);
     fs::create_dir_all(platform.path("etc")).unwrap();
     fs::create_dir_all(platform.path("elsewhere")).unwrap();
-    let ours = "MAIL_FROM_ADDRESS=ours@kursus.test\nDB_DATABASE=../platform.sqlite\n";
+    let database = on("DB_DATABASE=../platform.sqlite\n", "", "");
+    let ours = format!("MAIL_FROM_ADDRESS=ours@kursus.test\n{database}");
     fs::write(platform.path("etc/ours.env"), ours).unwrap();
     let run = |first: &str| {
         let mut command = platform.command(&["--env-file", first, "--env-file", "../.env"]);
@@ -211,49 +202,33 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
 }
 
 #[test]
-fn a_database_is_named_in_every_way_laravel_knows() {
-    let smtp = Smtp::start();
-    let platform = due(&smtp).set("DB_DATABASE", "");
-    let absolute = platform.path("platform.sqlite");
-    let absolute = absolute.display();
-    for (variable, value) in [
-        ("DATABASE_URL", format!("sqlite://{absolute}")),
-        ("DATABASE_URL", "sqlite:platform.sqlite".into()),
-        ("DB_URL", "platform.sqlite".into()),
-        ("DB_DATABASE", absolute.to_string()),
-    ] {
-        send_with(&platform, &[(variable, &value)]).succeeds();
-    }
-    assert_eq!(smtp.mails().len(), 1);
-
-    let platform = platform
-        .set("DATABASE_URL", "other.sqlite")
-        .set("DB_DATABASE", "platform.sqlite");
-    let run = platform.send().exits(78);
-    assert!(
-        run.stderr
-            .contains("DB_DATABASE: names another database than DATABASE_URL does")
-    );
-}
-
-#[test]
-fn a_database_server_is_answered_with_what_this_build_serves() {
+fn a_server_that_is_away_is_tried_again_later_and_one_that_is_not_built_in_named_with_the_cure() {
     let platform = Platform::empty();
-    for url in [
-        "postgres://lms:hunter2@db/lms",
-        "mysql://lms:hunter2@db/lms",
-        "mysql://lms:hunter2/?#@db/lms",
+    // Nobody listens at port 9.
+    for (url, built) in [
+        (
+            "postgres://lms:hunter2@127.0.0.1:9/lms",
+            cfg!(feature = "postgres"),
+        ),
+        (
+            "mysql://lms:hunter2@127.0.0.1:9/lms",
+            cfg!(feature = "mysql"),
+        ),
+        (
+            "mysql://lms:hunter2/?#@127.0.0.1:9/lms",
+            cfg!(feature = "mysql"),
+        ),
     ] {
+        let (code, said) = match built {
+            true => (75, "database lms"),
+            false => (78, "--features full"),
+        };
         for command in ["send", "migrate"] {
             let run = platform
                 .run_with(&[("DATABASE_URL", url)], &[command])
-                .exits(78);
-            assert!(
-                run.stderr.contains("this build serves SQLite only"),
-                "{}",
-                run.stderr
-            );
-            assert!(!run.stderr.contains("hunter2"));
+                .exits(code);
+            assert!(run.stderr.contains(said), "{}", run.stderr);
+            assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
         }
     }
 }
@@ -288,35 +263,6 @@ fn a_password_that_cuts_its_url_in_two_ways_is_to_be_encoded() {
         .exits(78);
     assert!(run.stderr.contains("percent-encoded"), "{}", run.stderr);
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
-}
-
-#[test]
-fn what_is_no_database_is_told_apart_from_one_that_is_busy() {
-    let platform = Platform::empty();
-    fs::write(platform.path("notes.txt"), "Rapat hari Senin. ".repeat(100)).unwrap();
-    fs::create_dir(platform.path("folder")).unwrap();
-    fs::write(platform.path("nothing.sqlite"), "").unwrap();
-    for (name, said) in [
-        ("missing.sqlite", "there is no database file"),
-        ("folder", "is a folder"),
-        ("notes.txt", "is no SQLite database"),
-        ("nothing.sqlite", "run `reminders migrate`"),
-    ] {
-        for arguments in [&["send"][..], &["send", "--dry-run"], &["opt-out", "1"]] {
-            let run = platform
-                .run_with(&[("DB_DATABASE", name)], arguments)
-                .exits(78);
-            let of_tables = name == "nothing.sqlite" && arguments[0] == "opt-out";
-            assert!(of_tables || run.stderr.contains(said), "{}", run.stderr);
-            assert!(of_tables || run.stderr.contains(name) || said.contains("migrate"));
-        }
-    }
-    for name in ["folder", "notes.txt"] {
-        platform
-            .run_with(&[("DB_DATABASE", name)], &["migrate"])
-            .exits(78);
-    }
-    assert!(!platform.path("missing.sqlite").exists());
 }
 
 #[test]

@@ -5,7 +5,8 @@ use mail_parser::MessageParser;
 
 use crate::{
     smtp::{Mail, Phase, Reply, Smtp},
-    support::{NOW, Platform, Run, START},
+    sqlite_values,
+    support::{BackEnd, NOW, Platform, Run, START, on, on_sqlite},
     twilio::{Answer, Twilio},
 };
 
@@ -46,17 +47,73 @@ const HEADERS: [&str; 9] = [
     "X-Auto-Response-Suppress",
 ];
 
-/// An SQL literal for these bytes as a text, whether they are UTF-8 or not.
+/// An SQL literal for these bytes as a text; see [`fits`].
 fn sql_text(bytes: &[u8]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("CAST(x'{hex}' AS TEXT)")
+    on(
+        format!("CAST(x'{hex}' AS TEXT)"),
+        format!("convert_from('\\x{hex}', 'UTF8')"),
+        format!("CAST(x'{hex}' AS CHAR CHARACTER SET utf8mb4)"),
+    )
+}
+
+/// Whether the database takes these bytes for a text: a server wants UTF-8, and PostgreSQL no NUL.
+fn fits(bytes: &[u8]) -> bool {
+    let utf8 = str::from_utf8(bytes).is_ok();
+    on(true, utf8 && !bytes.contains(&0), utf8)
+}
+
+/// Those that the database takes, with what stands beside them.
+fn fitting<T: Copy>(all: &[(&'static [u8], T)]) -> Vec<(&'static [u8], T)> {
+    let fitting = all.iter().filter(|(bytes, _)| fits(bytes));
+    fitting.copied().collect()
+}
+
+/// The seed's platform with room for long texts.
+fn roomy() -> Platform {
+    let platform = Platform::untouched();
+    for (table, column) in [
+        ("users", "name"),
+        ("courses", "title"),
+        ("course_sessions", "title"),
+        ("course_sessions", "meeting_url"),
+        ("course_sessions", "location"),
+    ] {
+        let change = match platform.back_end() {
+            BackEnd::Sqlite => continue,
+            BackEnd::Postgres => format!("ALTER COLUMN {column} TYPE text"),
+            BackEnd::Mysql => format!("MODIFY COLUMN {column} text"),
+        };
+        platform.sql(&format!("ALTER TABLE {table} {change}"));
+    }
+    platform.migrated()
+}
+
+/// Tables of the seed's names without its rules: anything may be missing, and on SQLite be of any type.
+fn untyped() -> Platform {
+    if on_sqlite() {
+        return sqlite_values::untyped();
+    }
+    let platform = Platform::empty();
+    let id = on("", "bigserial", "bigint auto_increment");
+    platform.sql(&format!(
+        "CREATE TABLE users (id bigint primary key, name text, email text,
+             status varchar(255) DEFAULT 'active', locale text);
+         CREATE TABLE user_profiles (id {id} primary key, user_id bigint, phone text, whatsapp_opt_in boolean,
+             timezone text, locale text);
+         CREATE TABLE courses (id bigint primary key, title text);
+         CREATE TABLE course_sessions (id bigint primary key, course_id bigint, title text, mode text,
+             scheduled_at timestamp NULL, duration_minutes integer, meeting_url text, location text);
+         CREATE TABLE enrollments (user_id bigint, course_id bigint, status varchar(255));"
+    ));
+    platform.migrated()
 }
 
 /// Session, course and participant `id`, all of whose texts are this one; the addresses are good.
 fn everywhere(platform: &Platform, id: i64, text: &[u8]) {
     let text = sql_text(text);
     platform.sql(&format!(
-        "INSERT INTO courses (id, title) VALUES ({id}, 'K ' || {text});
+        "INSERT INTO courses (id, title) VALUES ({id}, concat('K ', {text}));
          INSERT INTO course_sessions (id, course_id, title, mode, scheduled_at, meeting_url, location)
              VALUES ({id}, {id}, {text}, 'hybrid', '{START}', {text}, {text});
          INSERT INTO users (id, name, email) VALUES ({id}, {text}, 'user{id}@example.org');
@@ -65,25 +122,9 @@ fn everywhere(platform: &Platform, id: i64, text: &[u8]) {
     platform.opted_in(id, &format!("0812345678{id}"));
 }
 
-/// Tables of the seed's names whose columns take anything.
-fn untyped() -> Platform {
-    let platform = Platform::empty();
-    platform.sql(
-        "CREATE TABLE users (id integer primary key, name, email, status DEFAULT 'active', locale);
-         CREATE TABLE user_profiles (id integer primary key, user_id, phone, whatsapp_opt_in, timezone, locale);
-         CREATE TABLE courses (id integer primary key, title);
-         CREATE TABLE course_sessions (id integer primary key, course_id, title, mode, scheduled_at,
-             duration_minutes, meeting_url, location);
-         CREATE TABLE enrollments (user_id, course_id, status);
-         INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar');",
-    );
-    platform.run(&["migrate"]).succeeds();
-    platform
-}
-
 /// Nothing that a terminal would obey or be misled by.
 #[track_caller]
-fn assert_harmless(text: &str) {
+pub fn assert_harmless(text: &str) {
     let acts = |c: char| {
         (c.is_control() && c != '\n')
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
@@ -100,7 +141,7 @@ fn harmless(run: Run) -> Run {
 
 /// Every way to look, and then to send with everything said.
 #[track_caller]
-fn send_in_every_mode(platform: &Platform) -> Run {
+pub fn send_in_every_mode(platform: &Platform) -> Run {
     for mode in [
         &["send", "--dry-run", "--now", NOW][..],
         &["-vv", "send", "--dry-run", "--now", NOW],
@@ -119,7 +160,7 @@ fn send_in_every_mode(platform: &Platform) -> Run {
 
 /// One recipient in the envelope and the same one in the headers, no header more than there should be.
 #[track_caller]
-fn assert_one_plain_mail(mail: &Mail) {
+pub fn assert_one_plain_mail(mail: &Mail) {
     let data = String::from_utf8_lossy(&mail.data);
     let (head, body) = data.split_once("\r\n\r\n").expect("a header block");
     let lines = head.split("\r\n");
@@ -154,6 +195,7 @@ fn hostile_texts_change_nothing_but_the_words_of_their_own_message() {
     let platform = Platform::seed().mail(&smtp).whatsapp(&twilio);
     let ids = 10..;
     for (id, text) in ids.zip(TEXTS) {
+        let text = on(text.to_owned(), text.replace('\0', ""), text.to_owned());
         everywhere(&platform, id, text.as_bytes());
     }
     let summary = send_in_every_mode(&platform).succeeds().json();
@@ -204,15 +246,20 @@ fn hostile_texts_change_nothing_but_the_words_of_their_own_message() {
 #[test]
 fn ten_thousand_characters_are_cut_and_bytes_that_are_no_text_are_replaced() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
-    let platform = Platform::seed().mail(&smtp).whatsapp(&twilio);
+    let platform = roomy().mail(&smtp).whatsapp(&twilio);
     everywhere(&platform, 10, "Sesi panjang ".repeat(800).as_bytes());
     everywhere(&platform, 11, "🎉".repeat(10_000).as_bytes());
     everywhere(&platform, 12, "a".repeat(10_000).as_bytes());
-    everywhere(&platform, 13, b"Kal\xff\xfekulus \xc3");
-    everywhere(&platform, 14, b"https://meet.example.org/\xed\xa0\x80");
-    everywhere(&platform, 15, b"baik");
+    let short = fitting(&[
+        (b"Kal\xff\xfekulus \xc3", 13),
+        (b"https://meet.example.org/\xed\xa0\x80", 14),
+        (b"baik", 15),
+    ]);
+    for (text, id) in &short {
+        everywhere(&platform, *id, text);
+    }
     let summary = send_in_every_mode(&platform).succeeds().json();
-    assert_eq!(summary["sent"], 12, "{summary}");
+    assert_eq!(summary["sent"], 2 * (3 + short.len()), "{summary}");
     for mail in smtp.mails() {
         assert_one_plain_mail(&mail);
         assert!(mail.subject().chars().count() <= 200);
@@ -225,52 +272,26 @@ fn ten_thousand_characters_are_cut_and_bytes_that_are_no_text_are_replaced() {
 }
 
 #[test]
-fn nothing_and_numbers_where_a_text_belongs_still_make_a_readable_mail() {
+fn nothing_where_a_text_belongs_still_makes_a_readable_mail() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
     let platform = untyped().mail(&smtp).whatsapp(&twilio);
     platform.sql(&format!(
-        "INSERT INTO courses (id, title) VALUES (2, NULL), (3, ''), (4, 404), (5, x'ff00');
+        "INSERT INTO courses (id, title) VALUES (2, NULL), (3, '');
          INSERT INTO course_sessions (id, course_id, title, mode, scheduled_at, duration_minutes, meeting_url, location)
-             VALUES (2, 2, NULL, NULL, '{START}', NULL, NULL, NULL), (3, 3, '', '', '{START}', '', '', ''),
-                    (4, 4, 3.5, 7, '{START}', 'lama', 8, 9), (5, 5, x'ff00', x'00', '{START}', -1e300, x'ff', 1e300);
-         INSERT INTO users (id, name, email, locale) VALUES (2, NULL, 'two@example.org', NULL),
-             (3, '', 'three@example.org', ''), (4, 42, 'four@example.org', 7), (5, x'ff00', x'66697665406578616d706c652e6f7267', x'ff');
+             VALUES (2, 2, NULL, NULL, '{START}', NULL, NULL, NULL), (3, 3, '', '', '{START}', -1, '', '');
+         INSERT INTO users (id, name, email, locale)
+             VALUES (2, NULL, 'two@example.org', NULL), (3, '', 'three@example.org', '');
          INSERT INTO user_profiles (user_id, phone, whatsapp_opt_in, timezone, locale)
-             VALUES (2, '081234567892', 1, NULL, NULL), (3, '081234567893', 1, '', ''),
-                    (4, 6281234567894, 1.0, 7, 1), (5, 81234567895, 1, x'ff', 0.5);
-         INSERT INTO enrollments VALUES (2, 2, 'active'), (3, 3, 'active'), (4, 4, 'active'), (5, 5, 'active');"
+             VALUES (2, '081234567892', true, NULL, NULL), (3, '081234567893', true, '', '');
+         INSERT INTO enrollments VALUES (2, 2, 'active'), (3, 3, 'active');"
     ));
-    let run = send_in_every_mode(&platform).succeeds();
-    assert_eq!(run.json()["channels"]["mail"]["sent"], 4, "{run:?}");
-    let mails = smtp.mails();
-    for mail in &mails {
+    send_in_every_mode(&platform).succeeds();
+    assert_eq!((smtp.mails().len(), twilio.created().len()), (2, 2));
+    for mail in &smtp.mails() {
         assert_one_plain_mail(mail);
-        assert!(
-            mail.text()
-                .contains("Senin, 23 November 2026 pukul 17.00 WIB")
-        );
+        assert_eq!(mail.subject(), "Pengingat: Sesi akan dimulai dalam 1 jam");
+        assert!(mail.text().starts_with("Halo,"), "{}", mail.text());
     }
-    let to = |address: &str| mails.iter().find(|mail| mail.to == [address]).unwrap();
-    for nobody in ["two@example.org", "three@example.org"] {
-        assert_eq!(
-            to(nobody).subject(),
-            "Pengingat: Sesi akan dimulai dalam 1 jam"
-        );
-        assert!(
-            to(nobody).text().starts_with("Halo,"),
-            "{}",
-            to(nobody).text()
-        );
-    }
-    let four = to("four@example.org");
-    assert!(four.text().starts_with("Halo 42,"), "{}", four.text());
-    assert!(four.text().contains("Sesi: 3.5") && four.text().contains("Kursus: 404"));
-    let mut numbers: Vec<String> = twilio.created().into_iter().map(|one| one.to).collect();
-    numbers.sort();
-    assert_eq!(
-        numbers,
-        [2, 3, 4, 5].map(|last| format!("whatsapp:+628123456789{last}"))
-    );
 }
 
 #[test]
@@ -290,7 +311,7 @@ fn an_address_is_one_plain_address_or_a_failure_with_the_reason() {
         ("büdi@example.org", "büdi@example.org"),
         ("ani@bücher.example", "ani@xn--bcher-kva.example"),
     ];
-    let bad: [(&[u8], &str); 24] = [
+    let bad: [(&[u8], &str); 23] = [
         (b"", "is empty"),
         (b"   ", "is empty"),
         (b"budi", "has no @"),
@@ -314,13 +335,14 @@ fn an_address_is_one_plain_address_or_a_failure_with_the_reason() {
         ("a\u{200b}b@example.org".as_bytes(), "invisible"),
         ("a\u{2028}b@example.org".as_bytes(), "line break"),
         (b"bu\xffdi@example.org", "not valid text"),
-        (long.as_bytes(), "before the @"),
     ];
+    let mut bad = fitting(&bad);
+    bad.push((long.leak().as_bytes(), "before the @"));
     let mut id = 100;
     for text in good
         .map(|(text, _)| text.as_bytes())
         .into_iter()
-        .chain(bad.map(|(text, _)| text))
+        .chain(bad.iter().map(|(text, _)| *text))
     {
         id += 1;
         platform.sql(&format!(
@@ -352,11 +374,8 @@ fn an_address_is_one_plain_address_or_a_failure_with_the_reason() {
         "status, error_code, attempts, error",
         "session_reminder_deliveries WHERE user_id > 106 ORDER BY user_id",
     );
-    let expected = bad.map(|(_, reason)| reason);
-    for (row, reason) in failed
-        .iter()
-        .zip(expected.into_iter().chain(["is empty", "has no @"]))
-    {
+    let expected = bad.iter().map(|(_, reason)| *reason);
+    for (row, reason) in failed.iter().zip(expected.chain(["is empty", "has no @"])) {
         assert!(row.starts_with("failed|address|0|"), "{row}");
         assert!(row.contains(reason), "{reason}: {row}");
         assert!(row.contains("correct it in the user's record"), "{row}");
@@ -373,21 +392,23 @@ fn a_number_that_is_none_fails_that_message_and_its_mail_still_goes() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
     let platform = untyped().mail(&smtp).whatsapp(&twilio);
     platform.session(1, START);
-    let bad: [&[u8]; 9] = [
-        b"",
-        b"081234567890, 081234567891",
-        b"081234567890;081234567891",
-        b"081234567890\r\n081234567891",
-        b"\x1b[31m081234567890",
-        "\u{202e}081234567890".as_bytes(),
-        b"0812\xff34567890",
-        b"081234567890\0",
-        b"whatsapp:+6281234567890&To=whatsapp:+6281234567891",
+    let bad: [(&[u8], i64); 9] = [
+        (b"", 1),
+        (b"081234567890, 081234567891", 2),
+        (b"081234567890;081234567891", 3),
+        (b"081234567890\r\n081234567891", 4),
+        (b"\x1b[31m081234567890", 5),
+        ("\u{202e}081234567890".as_bytes(), 6),
+        (b"0812\xff34567890", 7),
+        (b"081234567890\0", 8),
+        (b"whatsapp:+6281234567890&To=whatsapp:+6281234567891", 9),
     ];
-    for (id, phone) in (1..).zip(bad) {
+    let bad = fitting(&bad);
+    for (phone, id) in &bad {
+        let id = *id;
         platform.participant(id, "Ani", &format!("user{id}@example.org"));
         platform.sql(&format!(
-            "INSERT INTO user_profiles (user_id, phone, whatsapp_opt_in) VALUES ({id}, {}, 1)",
+            "INSERT INTO user_profiles (user_id, phone, whatsapp_opt_in) VALUES ({id}, {}, true)",
             sql_text(phone)
         ));
     }
@@ -409,57 +430,6 @@ fn a_number_that_is_none_fails_that_message_and_its_mail_still_goes() {
         );
         assert_harmless(&row);
     }
-}
-
-#[test]
-fn a_start_that_is_no_time_fails_and_the_other_sessions_are_told() {
-    let smtp = Smtp::start();
-    let platform = untyped().mail(&smtp);
-    platform.participant(1, "Budi", "budi@example.org");
-    platform.session(1, START);
-    let bad: [&[u8]; 7] = [
-        b"2026-11-23 17:00:99",
-        b"2026-11-23 16:60:00",
-        b"2026-11-23 17:00:0x",
-        b"2026-11-23 17:00:\x1b[2J",
-        "2026-11-23 17:00:\u{9b}31m\u{202e}".as_bytes(),
-        b"2026-11-23 17:00:\xff",
-        b"2026-11-23 17:00:00\r\nBcc: eve@example.net",
-    ];
-    for (id, start) in (10..).zip(bad) {
-        platform.sql(&format!(
-            "INSERT INTO course_sessions (id, course_id, title, scheduled_at) VALUES ({id}, 1, 'Pecahan', {})",
-            sql_text(start)
-        ));
-    }
-    let run = platform
-        .run(&["send", "--dry-run", "--now", NOW, "--format", "json"])
-        .succeeds();
-    assert_eq!(
-        run.json()["reminders"].as_array().unwrap().len(),
-        1,
-        "{run:?}"
-    );
-
-    let summary = send_in_every_mode(&platform).exits(1).json();
-    assert_eq!(
-        (&summary["sent"], &summary["failed"]),
-        (&1.into(), &bad.len().into())
-    );
-    assert_eq!(smtp.mails().len(), 1);
-    for row in platform.rows(
-        "status, error_code, error",
-        "session_reminder_deliveries WHERE course_session_id >= 10",
-    ) {
-        assert!(row.starts_with("failed|scheduled_at|"), "{row}");
-        assert!(
-            row.contains("is no time") && row.contains("correct"),
-            "{row}"
-        );
-        assert_harmless(&row);
-    }
-    platform.send().succeeds();
-    platform.send_at("2026-11-23T17:30:00+07:00").succeeds();
 }
 
 #[test]

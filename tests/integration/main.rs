@@ -4,11 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod loopback;
+mod servers;
 mod smtp;
 mod support;
 mod tls;
 mod twilio;
 
+mod back_ends;
 mod command_line;
 mod config;
 mod demo;
@@ -22,8 +24,13 @@ mod missed;
 mod moved;
 mod opt_in;
 mod overlap;
+mod own_view;
 mod participants;
 mod sending;
+#[cfg(feature = "sqlite")]
+mod sqlite_file;
+#[cfg(feature = "sqlite")]
+mod sqlite_values;
 mod templates;
 mod transports;
 mod watching;

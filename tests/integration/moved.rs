@@ -1,18 +1,13 @@
 //! What changes between the reminder and the start: the session is moved, somebody leaves, opts out, comes back.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
-
-use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
 
 use crate::{
     smtp::{Phase, Reply, Smtp},
-    support::{NOW, Platform, START, busy_smtp},
+    support::{BackEnd, Database, NOW, Platform, START, busy_smtp},
     twilio::{Answer, Twilio},
 };
 
@@ -214,21 +209,19 @@ fn what_waits_until_its_old_start_comes_is_cancelled_and_not_missed() {
 #[test]
 fn a_change_in_the_middle_of_a_pass_holds_for_every_claim_after_it() {
     // At the fifth mail the session is cancelled: a mail on its way and one that is claimed may still go.
-    let database = Arc::new(Mutex::new(PathBuf::new()));
-    let (path, count) = (database.clone(), AtomicUsize::new(0));
+    let database = Arc::new(Mutex::new(String::new()));
+    let (place, count) = (database.clone(), AtomicUsize::new(0));
     let smtp = Smtp::builder()
         .script(move |phase, _| {
             if phase == Phase::Rcpt && count.fetch_add(1, Ordering::Relaxed) == 4 {
-                let path = path.lock().unwrap().display().to_string();
-                let mut db = SqliteConnection::establish(&path).unwrap();
-                db.batch_execute("PRAGMA busy_timeout = 10000; DELETE FROM enrollments")
-                    .unwrap();
+                let mut db = Database::open(BackEnd::chosen(), &place.lock().unwrap());
+                db.run("DELETE FROM enrollments").unwrap();
             }
             Reply::Accept
         })
         .start();
     let platform = Platform::seed().mail(&smtp).set("MAIL_CONNECTIONS", "1");
-    *database.lock().unwrap() = platform.path("platform.sqlite");
+    *database.lock().unwrap() = platform.database_place();
     platform.session(1, START);
     for id in 1..=40 {
         platform.participant(id, &format!("Peserta {id}"), &format!("p{id}@example.org"));

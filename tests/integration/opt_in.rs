@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Platform, wall_in};
+use crate::support::{BackEnd, Platform, START, wall_in};
 
 /// Budi (1) has a profile with a number, Siti (2) one without, Ani (3) none.
 fn platform() -> Platform {
@@ -77,11 +77,10 @@ fn a_user_without_a_profile_gets_one() {
         .run(&["opt-in", "3", "--phone", "+6591234567"])
         .succeeds();
     assert_eq!(profiles(&platform)[2], "3|+6591234567|1");
-    let times = platform.rows(
-        "length(created_at), length(updated_at)",
-        "user_profiles WHERE user_id = 3",
-    );
-    assert_eq!(times, ["19|19"]);
+    for column in ["created_at", "updated_at"] {
+        let time = platform.rows(column, "user_profiles WHERE user_id = 3");
+        assert_eq!(time[0].len(), START.len(), "{time:?}");
+    }
 }
 
 #[test]
@@ -254,6 +253,10 @@ fn a_user_or_a_file_is_asked_for_and_not_both() {
 #[test]
 fn an_address_written_exactly_so_comes_before_one_that_only_looks_alike() {
     let platform = Platform::seed();
+    if platform.back_end() == BackEnd::Mysql {
+        // Where the two can be told apart at all.
+        platform.sql("ALTER TABLE users MODIFY email varchar(255) COLLATE utf8mb4_bin NOT NULL");
+    }
     platform.participant(1, "Budi", "Budi@example.org");
     platform.participant(2, "Budi", "budi@example.org");
     let answer = platform

@@ -8,16 +8,16 @@ use crate::{
 
 /// The columns that not every platform has.
 const OPTIONAL: &str = "
-    ALTER TABLE course_sessions ADD COLUMN status varchar;
-    ALTER TABLE course_sessions ADD COLUMN cancelled_at datetime;
-    ALTER TABLE course_sessions ADD COLUMN deleted_at datetime;
-    ALTER TABLE enrollments ADD COLUMN deleted_at datetime;";
+    ALTER TABLE course_sessions ADD COLUMN status varchar(255);
+    ALTER TABLE course_sessions ADD COLUMN cancelled_at timestamp NULL;
+    ALTER TABLE course_sessions ADD COLUMN deleted_at timestamp NULL;
+    ALTER TABLE enrollments ADD COLUMN deleted_at timestamp NULL;";
 
 /// A view of an operator's own, which lists everybody once for each profile.
 const OWN_VIEW: &str = "
     CREATE VIEW session_participants AS
     SELECT s.id AS session_id, s.course_id, s.title AS session_title, c.title AS course_title, s.scheduled_at,
-        s.duration_minutes, s.mode, e.modality, s.meeting_url, s.location, u.id AS user_id, u.name, u.email,
+        s.duration_minutes + 0 AS duration_minutes, s.mode, e.modality, s.meeting_url, s.location, u.id AS user_id, u.name, u.email,
         p.phone, p.whatsapp_opt_in, NULL AS timezone, NULL AS locale
     FROM course_sessions s
     JOIN courses c ON c.id = s.course_id
@@ -131,7 +131,8 @@ fn of_several_profiles_the_lowest_id_counts() {
     platform.participant(2, "Siti", "siti@example.org");
     platform.sql(
         "INSERT INTO user_profiles (id, user_id, phone, whatsapp_opt_in) VALUES
-            (9, 1, '081299999999', 0), (3, 1, '081234567890', 1), (4, 2, '081277777777', 0), (8, 2, '081288888888', 1)",
+            (9, 1, '081299999999', false), (3, 1, '081234567890', true),
+            (4, 2, '081277777777', false), (8, 2, '081288888888', true)",
     );
     platform.send().succeeds();
     let to: Vec<_> = twilio
@@ -147,7 +148,7 @@ fn of_several_profiles_the_lowest_id_counts() {
 fn an_opt_in_that_was_never_answered_is_a_no() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
     let nullable = "ALTER TABLE user_profiles DROP COLUMN whatsapp_opt_in;
-        ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in tinyint(1);";
+        ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in boolean;";
     for changes in [nullable.to_owned(), format!("{nullable}{OWN_VIEW}")] {
         let platform = platform_with(&changes, &smtp).whatsapp(&twilio);
         platform.session(1, START);
@@ -211,7 +212,7 @@ fn of_two_rows_in_an_operators_own_view_the_one_that_said_yes_counts() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
     let platform = platform_with(OWN_VIEW, &smtp).whatsapp(&twilio);
     platform.session(1, START);
-    for (id, profiles) in [(1, [0, 1]), (2, [1, 0])] {
+    for (id, profiles) in [(1, [false, true]), (2, [true, false])] {
         platform.participant(id, "Budi", &format!("budi{id}@example.org"));
         for yes in profiles {
             platform.sql(&format!(

@@ -277,8 +277,9 @@ fn everybody_reads_their_own_language_and_clock() {
     let smtp = Smtp::start();
     let platform = Platform::untouched().mail(&smtp);
     platform.sql(
-        "ALTER TABLE users ADD locale varchar; ALTER TABLE user_profiles ADD timezone varchar;
-         ALTER TABLE user_profiles ADD locale varchar;
+        "ALTER TABLE users ADD COLUMN locale varchar(255);
+         ALTER TABLE user_profiles ADD COLUMN timezone varchar(255);
+         ALTER TABLE user_profiles ADD COLUMN locale varchar(255);
          INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')",
     );
     platform.run(&["migrate"]).succeeds();
