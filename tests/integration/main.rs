@@ -16,6 +16,7 @@ mod config;
 mod demo;
 mod due;
 mod hostile;
+mod hosts;
 mod legacy;
 mod mail_errors;
 mod mail_tls;

@@ -1,0 +1,186 @@
+//! Several hosts on one database: the work is shared, everybody is told exactly once, and who dies is stood in for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::{Child, Stdio},
+    time::Duration,
+};
+
+use crate::{
+    smtp::{Mail, Phase, Reply, Smtp},
+    support::{NOW, Platform, Run, START, on_sqlite},
+    twilio::Twilio,
+};
+
+/// Two and a half minutes after [`NOW`]: every lease taken then has ended.
+const LATER: &str = "2026-11-23T16:02:30+07:00";
+
+const CONNECTIONS: usize = 4;
+
+/// A mail server that takes its time, so that no host can do everything before the others have begun.
+fn slow_smtp() -> Smtp {
+    let server = Smtp::builder().script(|phase, _| match phase {
+        Phase::Body => Reply::Delay(Duration::from_millis(10)),
+        _ => Reply::Accept,
+    });
+    server.start()
+}
+
+/// A due session with that many participants, every second of them with WhatsApp.
+fn course(smtp: &Smtp, twilio: &Twilio, participants: i64) -> Platform {
+    let platform = Platform::seed()
+        .mail(smtp)
+        .whatsapp(twilio)
+        .set("MAIL_CONNECTIONS", &CONNECTIONS.to_string())
+        .set("TWILIO_CONNECTIONS", &CONNECTIONS.to_string());
+    platform.session(1, START);
+    platform.participants(1..=participants);
+    let profile = |id: i64| format!("({id}, '0812345{}', true)", 10_000 + id);
+    let profiles: Vec<String> = (2..=participants).step_by(2).map(profile).collect();
+    platform.sql(&format!(
+        "INSERT INTO user_profiles (user_id, phone, whatsapp_opt_in) VALUES {}",
+        profiles.join(", ")
+    ));
+    platform
+}
+
+/// A pass on a host of its own: the lock of one is nothing to another.
+fn pass_on(platform: &Platform, host: &str, now: &str) -> Child {
+    let mut command = platform.command(&["send", "--now", now]);
+    command
+        .env("STATE_DIRECTORY", platform.path(host))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Lets passes on four hosts run to their end.
+fn four_hosts(platform: &Platform, nows: [&str; 4]) {
+    let hosts = ["one", "two", "three", "four"];
+    let running: Vec<Child> = hosts
+        .iter()
+        .zip(nows)
+        .map(|(host, now)| pass_on(platform, host, now))
+        .collect();
+    for pass in running {
+        let run = Run::of(&["send"], pass.wait_with_output().unwrap()).succeeds();
+        assert_eq!(run.complaints(), [""; 0]);
+        assert_eq!(run.stdout, "");
+    }
+}
+
+fn counted<T: Ord>(things: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
+    let mut counts = BTreeMap::new();
+    for thing in things {
+        *counts.entry(thing).or_default() += 1;
+    }
+    counts
+}
+
+/// That many got a WhatsApp message, all of them one.
+fn messaged_once(twilio: &Twilio, people: usize) {
+    let numbers = counted(twilio.created().into_iter().map(|message| message.to));
+    assert_eq!(numbers.len(), people);
+    assert_eq!(twilio.created().len(), people);
+}
+
+fn everybody_once(smtp: &Smtp, twilio: &Twilio, participants: usize) {
+    assert_eq!(counted(smtp.recipients()).len(), participants);
+    assert_eq!(smtp.mails().len(), participants);
+    messaged_once(twilio, participants / 2);
+}
+
+fn all_sent(platform: &Platform, participants: usize) {
+    let by_channel =
+        "session_reminder_deliveries GROUP BY channel, status ORDER BY channel, status";
+    assert_eq!(
+        platform.rows("channel, status, count(*)", by_channel),
+        [
+            format!("mail|sent|{participants}"),
+            format!("whatsapp|sent|{}", participants / 2)
+        ]
+    );
+    assert_eq!(
+        platform.rows("recipients_count", "session_reminder_logs"),
+        [participants.to_string()]
+    );
+}
+
+#[test]
+fn four_hosts_in_one_minute_share_a_thousand_participants() {
+    let (smtp, twilio) = (slow_smtp(), Twilio::start());
+    let platform = course(&smtp, &twilio, 1000);
+    four_hosts(&platform, [NOW; 4]);
+    everybody_once(&smtp, &twilio, 1000);
+    all_sent(&platform, 1000);
+    let hosts = platform.rows(
+        "count(DISTINCT claimed_by)",
+        "session_reminder_deliveries WHERE channel = 'mail'",
+    );
+    // SQLite's writers wait for each other, and some wait long.
+    let least = if on_sqlite() { 1 } else { 3 };
+    assert!(hosts[0].parse::<usize>().unwrap() >= least, "{hosts:?}");
+}
+
+#[test]
+fn hosts_whose_clocks_differ_by_seconds_tell_everybody_once() {
+    let (smtp, twilio) = (slow_smtp(), Twilio::start());
+    let platform = course(&smtp, &twilio, 300);
+    let nows = [0, 5, 2, 4].map(|second| format!("2026-11-23T16:00:0{second}+07:00"));
+    four_hosts(&platform, nows.each_ref().map(String::as_str));
+    everybody_once(&smtp, &twilio, 300);
+    all_sent(&platform, 300);
+}
+
+/// By address, the Message-IDs that came to it.
+fn identities(mails: &[Mail]) -> BTreeMap<String, BTreeSet<Option<String>>> {
+    let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for mail in mails {
+        let ids = all.entry(mail.to[0].clone()).or_default();
+        ids.insert(mail.header("Message-ID"));
+    }
+    all
+}
+
+/// Nobody was lost, and whoever got a mail twice got the same one.
+pub fn nobody_lost(smtp: &Smtp, participants: usize, most_repeats: usize) {
+    let mails = smtp.mails();
+    let identities = identities(&mails);
+    assert_eq!(identities.len(), participants);
+    for (to, ids) in identities {
+        assert_eq!(ids.len(), 1, "{to}: {ids:?}");
+    }
+    let repeats = mails.len() - participants;
+    assert!(repeats <= most_repeats, "{repeats} mails were repeated");
+}
+
+#[test]
+fn what_a_killed_host_had_claimed_is_taken_over_when_its_lease_has_ended() {
+    let (smtp, twilio) = (slow_smtp(), Twilio::start());
+    let platform = course(&smtp, &twilio, 300);
+    let mut killed = pass_on(&platform, "one", NOW);
+    smtp.wait_for(60);
+    // SIGKILL.
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let claimed = platform.rows(
+        "count(*)",
+        "session_reminder_deliveries WHERE status = 'sending' AND channel = 'mail'",
+    );
+    let claimed: usize = claimed[0].parse().unwrap();
+    assert!((1..=2 * CONNECTIONS).contains(&claimed), "{claimed}");
+
+    // Before the lease ends what it had is left alone, and the rest is not waited for.
+    let other = pass_on(&platform, "two", NOW);
+    Run::of(&["send"], other.wait_with_output().unwrap()).succeeds();
+    let open = platform.rows(
+        "count(*)",
+        "session_reminder_deliveries WHERE status = 'sending' AND channel = 'mail'",
+    );
+    assert_eq!(open, [claimed.to_string()]);
+    let heir = pass_on(&platform, "two", LATER);
+    Run::of(&["send"], heir.wait_with_output().unwrap()).succeeds();
+    nobody_lost(&smtp, 300, claimed);
+    messaged_once(&twilio, 150);
+    all_sent(&platform, 300);
+}
