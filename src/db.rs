@@ -100,9 +100,9 @@ pub fn again<T>(
     match work(db) {
         Err(error) if reopen(db, database) => {
             debug!("once more, on a new connection, after: {error}");
-            work(db)
+            work(db).map_err(write::in_one_line)
         }
-        done => done,
+        done => done.map_err(write::in_one_line),
     }
 }
 

@@ -1,9 +1,12 @@
 //! PostgreSQL.
 
 use anyhow::{Context, Result};
-use diesel::{Connection, PgConnection, connection::SimpleConnection};
+use diesel::{Connection, ConnectionError, PgConnection, connection::SimpleConnection};
 
-use super::dialect::{Dialect, ViewSql};
+use super::{
+    dialect::{Dialect, ViewSql},
+    write::words,
+};
 use crate::config::{Server, TlsMode};
 
 pub const DIALECT: Dialect = Dialect {
@@ -81,7 +84,9 @@ const SESSION: &str = "SET TIME ZONE DEFAULT; SET DateStyle = 'ISO, YMD';
 /// Ends with 78 where the server refuses the user or has no such database, with 75 where it cannot be reached.
 pub fn open(server: &Server) -> Result<PgConnection> {
     let what = || format!("could not open the PostgreSQL database {}", server.database);
-    let mut db = PgConnection::establish(&parameters(server)).with_context(what)?;
+    let mut db = PgConnection::establish(&parameters(server))
+        .map_err(in_one_line)
+        .with_context(what)?;
     db.batch_execute(SESSION).with_context(what)?;
     if let Some(path) = &server.search_path {
         let names: Vec<String> = path
@@ -92,6 +97,14 @@ pub fn open(server: &Server) -> Result<PgConnection> {
             .with_context(what)?;
     }
     Ok(db)
+}
+
+/// libpq breaks its words into lines; in a log each error is one.
+fn in_one_line(error: ConnectionError) -> ConnectionError {
+    match error {
+        ConnectionError::BadConnection(text) => ConnectionError::BadConnection(words(&text)),
+        other => other,
+    }
 }
 
 /// A connection string of libpq's (`keyword='value'`), in which any character may stand.
@@ -149,7 +162,7 @@ pub fn cure(error: &str) -> Option<&'static str> {
         Some("correct DB_USERNAME and DB_PASSWORD, or DATABASE_URL")
     } else if says("no pg_hba.conf entry") {
         Some("the server admits this user from this host only as its pg_hba.conf says")
-    } else if says("FATAL:  database") && says("does not exist") {
+    } else if says("FATAL: database") && says("does not exist") {
         Some("correct DB_DATABASE or DATABASE_URL")
     } else if says("permission denied for") {
         Some("this database user lacks a right: the README lists what each command needs")

@@ -27,16 +27,35 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn write<T>(db: &mut Db, mut work: impl FnMut(&mut Db) -> QueryResult<T>) -> QueryResult<T> {
     let _turn = turn(db);
     let began = Instant::now();
+    let mut before = None;
     for tries in 1.. {
         match once(db, &mut work) {
+            // What is broken for good says less than what broke it.
+            Err(Error::BrokenTransactionManager) if before.is_some() => break,
             Err(error) if tries < TRIES && began.elapsed() < PATIENCE && may_pass(db, &error) => {
                 debug!("once more, after: {error}");
+                before = Some(error);
                 thread::sleep(pause(tries));
             }
-            done => return done,
+            done => return done.map_err(in_one_line),
         }
     }
-    Err(Error::RollbackTransaction)
+    Err(before.map_or(Error::BrokenTransactionManager, in_one_line))
+}
+
+/// libpq breaks its words into lines; in a log each error is one.
+pub(super) fn in_one_line(error: Error) -> Error {
+    match error {
+        Error::DatabaseError(kind, said) if said.message().contains('\n') => {
+            Error::DatabaseError(kind, Box::new(words(said.message())))
+        }
+        other => other,
+    }
+}
+
+/// The same words with one blank between them.
+pub(super) fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Runs `work` in a transaction that has the right to write from its first statement: on SQLite, one that reads first
@@ -78,11 +97,17 @@ fn turn(db: &Db) -> Option<MutexGuard<'static, ()>> {
 /// Whether the same transaction may succeed in a moment. SQLite has waited for its lock already.
 fn may_pass(db: &Db, error: &Error) -> bool {
     let lasting = match error {
-        Error::DatabaseError(kind, _) => matches!(kind, DatabaseErrorKind::ClosedConnection),
+        Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
+        Error::DatabaseError(_, said) => is_lost(said.message()),
         Error::RollbackErrorOnCommit { .. } => false,
         _ => true,
     };
     !lasting && !db.dialect().skip_locked.is_empty()
+}
+
+/// By the words of MySQL's and MariaDB's libraries, the only thing by which Diesel lets a lost connection be known there.
+fn is_lost(said: &str) -> bool {
+    said.contains("has gone away") || said.starts_with("Lost connection")
 }
 
 /// Longer each time, and different for each process, so that two do not meet again.
