@@ -24,6 +24,7 @@ mod migrate;
 mod missed;
 mod moved;
 mod opt_in;
+mod outage;
 mod overlap;
 mod own_view;
 mod participants;
