@@ -169,7 +169,7 @@ impl Script {
     fn execute_on(&self, db: &mut Db, so_far: &str) -> Result<()> {
         for statement in &self.statements {
             db.batch_execute(statement)
-                .with_context(|| format!("could not run, {so_far}: {statement}"))?;
+                .with_context(|| format!("could not run, {so_far}: {}", head(statement)))?;
         }
         Ok(())
     }
@@ -183,6 +183,14 @@ impl Script {
             "nothing to do: the database has all it needs".into()
         }
     }
+}
+
+/// What a statement begins with, without its comments: `--dry-run` shows all of it.
+fn head(statement: &str) -> &str {
+    let mut lines = statement.lines().map(str::trim);
+    lines
+        .find(|line| !line.is_empty() && !line.starts_with("--"))
+        .map_or(statement, |line| line.trim_end_matches([' ', '(']))
 }
 
 const NOTHING_CHANGED: &str = "and nothing was changed";

@@ -178,9 +178,11 @@ fn check_tls(db: &mut MysqlConnection, server: &Server) -> Result<()> {
 pub fn cure(error: &str) -> Option<&'static str> {
     let says = |words: &str| error.contains(words);
     if says("command denied to user") {
-        Some("this database user lacks a right: the README lists what each command needs")
+        Some("this database user lacks a right: docs/databases.md lists what each command needs")
     } else if says("Access denied for user") && says("to database") {
-        Some("correct DB_DATABASE or DATABASE_URL, or grant this user the rights the README lists")
+        Some(
+            "correct DB_DATABASE or DATABASE_URL, or grant this user the rights that docs/databases.md lists",
+        )
     } else if says("Access denied for user") {
         Some("correct DB_USERNAME and DB_PASSWORD, or DATABASE_URL")
     } else if says("Unknown database") {
@@ -189,7 +191,7 @@ pub fn cure(error: &str) -> Option<&'static str> {
         Some("this needs MariaDB 10.6 or MySQL 8.0 at least")
     } else if says("references invalid table(s) or column(s)") {
         Some(
-            "the platform's tables have changed: run `reminders migrate`; or this database user may not read one of them (see the README)",
+            "the platform's tables have changed: run `reminders migrate`; or this database user may not read one of them (see docs/databases.md)",
         )
     } else if says("Unknown column") || (says("Table '") && says("doesn't exist")) {
         Some("the platform's tables have changed; run `reminders migrate`")

@@ -165,7 +165,7 @@ pub fn cure(error: &str) -> Option<&'static str> {
     } else if says("FATAL: database") && says("does not exist") {
         Some("correct DB_DATABASE or DATABASE_URL")
     } else if says("permission denied for") {
-        Some("this database user lacks a right: the README lists what each command needs")
+        Some("this database user lacks a right: docs/databases.md lists what each command needs")
     } else if (says("relation \"") || says("column ")) && says("does not exist") {
         Some("the platform's tables have changed; run `reminders migrate`")
     } else {
