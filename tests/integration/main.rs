@@ -28,6 +28,7 @@ mod outage;
 mod overlap;
 mod own_view;
 mod participants;
+mod rights;
 mod sending;
 #[cfg(feature = "sqlite")]
 mod sqlite_file;

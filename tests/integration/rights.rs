@@ -1,0 +1,224 @@
+//! Database users with exactly the rights that `docs/databases.md` grants them: enough for every command, none too many.
+
+use std::sync::Arc;
+
+use crate::{
+    servers::Server,
+    smtp::Smtp,
+    support::{BackEnd, NOW, Platform, START, on, on_sqlite},
+    twilio::{Answer, Twilio},
+};
+
+const DOCUMENT: &str = include_str!("../../docs/databases.md");
+
+/// The number of user 2, who has told WhatsApp to stop.
+const STOPPED: &str = "+6281234567802";
+
+/// The statements of the document's block for this back end and command.
+fn block(command: &str) -> Vec<String> {
+    let name = on("", "postgres", "mysql");
+    let head = format!("```sql\n-- {name} {command}\n");
+    let (_, rest) = DOCUMENT.split_once(&head).expect(&head);
+    let (block, _) = rest.split_once("```").unwrap();
+    let statements: Vec<String> = block.lines().map(str::to_owned).collect();
+    assert!(!statements.is_empty());
+    statements
+}
+
+/// A user of the server who may do nothing yet, and whose rights are those to one database.
+struct User {
+    server: Arc<Server>,
+    database: String,
+    name: String,
+}
+
+/// The platform, used from now on as such a user. The user comes second: it is to be dropped first.
+fn limited(platform: Platform) -> (Platform, User) {
+    let user = User::new(&platform);
+    (platform.set("DB_USERNAME", &user.name), user)
+}
+
+impl User {
+    fn new(platform: &Platform) -> User {
+        let server = Server::shared(BackEnd::chosen());
+        let database = platform.database_name().to_owned();
+        let name = format!("user_of_{database}");
+        let password = server.password().replace('\'', "''");
+        server.admin(&on(
+            String::new(),
+            format!("CREATE ROLE {name} LOGIN PASSWORD '{password}'"),
+            format!("CREATE USER {name} IDENTIFIED BY '{password}'"),
+        ));
+        if server.back_end() == BackEnd::Postgres {
+            // What PostgreSQL grants to everybody.
+            let everybodys = format!(
+                "REVOKE ALL ON DATABASE {database} FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC"
+            );
+            server.admin_in(&database, &everybodys);
+        }
+        User {
+            server,
+            database,
+            name,
+        }
+    }
+
+    /// Grants what the document says.
+    fn may(&self, statements: &[String]) {
+        for statement in statements {
+            let statement = statement
+                .replace("TO reminders", &format!("TO {}", self.name))
+                .replace("lms", &self.database);
+            self.server.admin_in(&self.database, &statement);
+        }
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        if self.server.back_end() == BackEnd::Postgres {
+            let statement = format!("DROP OWNED BY {}", self.name);
+            self.server.admin_in(&self.database, &statement);
+        }
+        self.server.admin(&format!("DROP USER {}", self.name));
+    }
+}
+
+/// A platform that its own user has migrated, with three participants who have opted in and one who has no profile.
+struct Story {
+    user: User,
+    twilio: Twilio,
+    smtp: Smtp,
+    platform: Platform,
+}
+
+fn story() -> Story {
+    let smtp = Smtp::start();
+    let twilio = Twilio::script(|message| match message.to.strip_prefix("whatsapp:") {
+        Some(STOPPED) => Answer::error(400, 21610, "Attempt to send to unsubscribed recipient"),
+        _ => Answer::Created,
+    });
+    let platform = Platform::seed().mail(&smtp).whatsapp(&twilio);
+    platform.session(1, START);
+    platform.participants(1..=4);
+    for id in 1..=3 {
+        platform.opted_in(id, &format!("+628123456780{id}"));
+    }
+    let (platform, user) = limited(platform);
+    Story {
+        user,
+        twilio,
+        smtp,
+        platform,
+    }
+}
+
+impl Story {
+    /// As the owner sees them: `user_id|whatsapp_opt_in|phone` of the profiles.
+    fn profiles(&self) -> Vec<String> {
+        let all = "user_profiles ORDER BY user_id";
+        self.platform.rows("user_id, whatsapp_opt_in, phone", all)
+    }
+
+    fn send_check_and_opt_out_work(&self) {
+        let platform = &self.platform;
+        platform
+            .run(&["send", "--dry-run", "--now", NOW])
+            .succeeds();
+        let first = platform.send().exits(1);
+        assert_eq!(first.complaints().len(), 1, "{}", first.stderr);
+        assert_eq!(self.smtp.mails().len(), 4);
+        assert_eq!(self.twilio.created().len(), 2);
+        let counts = platform.rows("recipients_count", "session_reminder_logs");
+        assert_eq!(counts, ["4"]);
+        assert_eq!(self.profiles()[1], format!("2|0|{STOPPED}"));
+        let again = platform.send_at("2026-11-23T16:01:00+07:00").succeeds();
+        assert_eq!(again.complaints(), [""; 0]);
+        let check = platform.run(&["check"]).succeeds();
+        assert!(check.stdout.contains("up to date"), "{}", check.stdout);
+        platform
+            .run(&["opt-out", "peserta3@example.org"])
+            .succeeds();
+        assert_eq!(self.profiles()[2], "3|0|+6281234567803");
+    }
+
+    fn opt_in_works(&self) {
+        let platform = &self.platform;
+        for (user, phone) in [("1", "+6281234567811"), ("4", "+6281234567804")] {
+            platform.run(&["opt-in", user, "--phone", phone]).succeeds();
+        }
+        platform.run(&["opt-in", "2"]).succeeds();
+        assert_eq!(
+            self.profiles(),
+            [
+                "1|1|+6281234567811",
+                &format!("2|1|{STOPPED}"),
+                "3|0|+6281234567803",
+                "4|1|+6281234567804"
+            ]
+        );
+    }
+}
+
+#[test]
+fn the_documents_rights_are_enough() {
+    if on_sqlite() {
+        return;
+    }
+    let story = story();
+    story.user.may(&block("send"));
+    story.send_check_and_opt_out_work();
+    let before = story.profiles();
+    let refused = story
+        .platform
+        .run(&["opt-in", "4", "--phone", "+6281234567804"]);
+    let refused = refused.exits(78);
+    assert!(
+        refused.stderr.contains("lacks a right"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(story.profiles(), before);
+    story.user.may(&block("opt-in"));
+    story.opt_in_works();
+}
+
+/// The seed's.
+const TABLES: [&str; 6] = [
+    "users",
+    "user_profiles",
+    "courses",
+    "course_sessions",
+    "enrollments",
+    "session_reminder_logs",
+];
+
+#[test]
+fn migrate_without_the_right_to_is_refused_and_changes_nothing() {
+    if on_sqlite() {
+        return;
+    }
+    let (platform, user) = limited(Platform::untouched());
+    let schema = on("", "", "lms.");
+    let readable = |table| format!("GRANT SELECT ON {schema}{table} TO reminders");
+    user.may(&TABLES.map(readable));
+    if platform.back_end() == BackEnd::Postgres {
+        user.may(&block("send")[..2]);
+    }
+    let before = platform.contents();
+    let refused = platform.run(&["migrate"]).exits(78);
+    assert_eq!(refused.complaints().len(), 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("denied"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("lacks a right"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(platform.contents(), before);
+    let unready = platform.send().exits(78);
+    assert!(
+        unready.stderr.contains("reminders migrate"),
+        "{}",
+        unready.stderr
+    );
+}
