@@ -125,7 +125,9 @@ fn a_server_that_stays_away_ends_the_pass_and_the_next_one_goes_on() {
         return;
     }
     let story = story();
-    ended(story.killed_in_the_middle()).exits(75);
+    let run = ended(story.killed_in_the_middle()).exits(75);
+    assert!(run.stderr.contains("in the database"), "{}", run.stderr);
+    assert!(run.complaints().len() <= 5, "{}", run.stderr);
     story.server.restart();
     story.go_on();
     story.everybody_was_told();
