@@ -184,7 +184,11 @@ pub fn cure(error: &str) -> Option<&'static str> {
             "correct DB_DATABASE or DATABASE_URL, or grant this user the rights that docs/databases.md lists",
         )
     } else if says("Access denied for user") {
-        Some("correct DB_USERNAME and DB_PASSWORD, or DATABASE_URL")
+        Some(
+            "correct DB_USERNAME and DB_PASSWORD, or DATABASE_URL; a user who may log in under TLS only needs MYSQL_ATTR_SSL_CA",
+        )
+    } else if says("TLS/SSL error") && says("certificate") {
+        Some("MYSQL_ATTR_SSL_CA is to be the authority that signed the server's certificate")
     } else if says("Unknown database") {
         Some("correct DB_DATABASE or DATABASE_URL")
     } else if says("SKIP LOCKED") {

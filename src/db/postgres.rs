@@ -160,6 +160,15 @@ pub fn cure(error: &str) -> Option<&'static str> {
     let says = |words: &str| error.contains(words);
     if says("password authentication failed") || says("no password supplied") {
         Some("correct DB_USERNAME and DB_PASSWORD, or DATABASE_URL")
+    } else if says("server does not support SSL") {
+        Some("let the server offer TLS, or correct DB_SSLMODE or the URL's sslmode")
+    } else if says("certificate verify failed")
+        || says("does not match host name")
+        || says("root certificate file")
+    {
+        Some(
+            "DB_SSLROOTCERT is to be the authority that signed the server's certificate, and with verify-full DB_HOST a name in it",
+        )
     } else if says("no pg_hba.conf entry") {
         Some("the server admits this user from this host only as its pg_hba.conf says")
     } else if says("FATAL: database") && says("does not exist") {

@@ -98,11 +98,17 @@ impl Asked<'_, '_> {
     }
 
     /// MariaDB's library, which speaks to MySQL too, cannot be told to insist on TLS: it stays in clear, silently, unless
-    /// it has a CA file. Then it insists, and verifies the certificate.
+    /// it has a CA file. Then it verifies who signed the certificate; for which host it was signed it cannot be made to.
     fn mysql_mode(&mut self, variable: &str, mode: TlsMode, has_ca: bool) -> TlsMode {
         match mode {
             TlsMode::Prefer if has_ca => TlsMode::VerifyCa,
             TlsMode::Prefer | TlsMode::Disable => mode,
+            TlsMode::VerifyFull => {
+                let cure = "the client library cannot compare the certificate with the host's name: give verify_ca, and as \
+                    MYSQL_ATTR_SSL_CA or ?ssl_ca= an authority that signs for this server alone";
+                self.reader.complain(variable, None, cure);
+                mode
+            }
             _ if has_ca => mode,
             _ => {
                 let cure = "TLS can be required only with the root certificate: set MYSQL_ATTR_SSL_CA or add \
@@ -190,7 +196,7 @@ fn open(path: &Path) -> io::Result<()> {
 fn modes(kind: Kind) -> &'static str {
     match kind {
         Kind::Postgres => "give disable, prefer, require, verify-ca or verify-full",
-        Kind::Mysql => "give disabled, preferred, required, verify_ca or verify_identity",
+        Kind::Mysql => "give disabled, preferred, required or verify_ca",
     }
 }
 
