@@ -54,7 +54,7 @@ struct Kind {
     first_database: &'static str,
     /// What is not installed, with the cure.
     missing: fn() -> Option<String>,
-    start: fn(port: u16) -> Keeper,
+    start: fn(port: u16, extra: &Extra) -> Keeper,
     /// Makes the user, and what else a new server needs once.
     prepare: fn(&Server),
     /// Runs statements in the database at a URL.
@@ -64,6 +64,15 @@ struct Kind {
     /// The statements for one with the seed's tables.
     create_seeded: fn(name: &str) -> String,
     drop: fn(name: &str) -> String,
+}
+
+/// What a server has beside the usual.
+#[derive(Default)]
+pub struct Extra<'a> {
+    /// Files beside its data, which its settings find under `../`.
+    pub files: &'a [(&'a str, String)],
+    /// `name=value`, as the server calls them.
+    pub settings: &'a [&'a str],
 }
 
 /// `None` for what this build does not serve.
@@ -99,6 +108,10 @@ impl Server {
 
     /// A server for one test.
     pub fn start(back_end: BackEnd) -> Arc<Server> {
+        Server::start_with(back_end, &Extra::default())
+    }
+
+    pub fn start_with(back_end: BackEnd, extra: &Extra) -> Arc<Server> {
         if let Some(missing) = Server::missing(back_end) {
             panic!("{missing}");
         }
@@ -108,7 +121,7 @@ impl Server {
             back_end,
             kind,
             port,
-            keeper: Mutex::new((kind.start)(port)),
+            keeper: Mutex::new((kind.start)(port, extra)),
             databases: AtomicUsize::new(0),
         });
         server.wait_until_it_answers();

@@ -3,7 +3,7 @@
 use diesel::{Connection, MysqlConnection, connection::SimpleConnection};
 
 use super::{
-    ADMIN, Kind, PASSWORD, Server, USER, argument,
+    ADMIN, Extra, Kind, PASSWORD, Server, USER, argument,
     keeper::Keeper,
     literal,
     programs::{Owner, find},
@@ -36,7 +36,7 @@ fn missing() -> Option<String> {
 
 /// As the distribution's, without its settings; nothing is left of it after a crash of the machine, and its time zone is not
 /// UTC, so that mistakes show.
-fn start(port: u16) -> Keeper {
+fn start(port: u16, extra: &Extra) -> Keeper {
     let owner = Owner::new(&["mysql", "nobody"]);
     let (installer, mariadbd) = (find(&INSTALLER).unwrap(), find(&SERVER).unwrap());
     let data = format!("--datadir={}/data", argument(&owner.folder));
@@ -66,6 +66,13 @@ fn start(port: u16) -> Keeper {
         &port,
     ];
     line.extend(SETTINGS);
+    owner.write_all(extra.files);
+    let extra: Vec<String> = extra
+        .settings
+        .iter()
+        .map(|setting| format!("--{setting}"))
+        .collect();
+    line.extend(extra.iter().map(String::as_str));
     Keeper::new(owner, "KILL", &line)
 }
 

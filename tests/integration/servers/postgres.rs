@@ -3,7 +3,7 @@
 use diesel::{Connection, PgConnection, connection::SimpleConnection};
 
 use super::{
-    ADMIN, Kind, PASSWORD, Server, USER, argument,
+    ADMIN, Extra, Kind, PASSWORD, Server, USER, argument,
     keeper::Keeper,
     literal,
     programs::{Owner, find},
@@ -36,7 +36,7 @@ fn missing() -> Option<String> {
 }
 
 /// A server that nothing is left of after a crash of the machine, and whose time zone is not UTC, so that mistakes show.
-fn start(port: u16) -> Keeper {
+fn start(port: u16, extra: &Extra) -> Keeper {
     let owner = Owner::new(&["postgres", "nobody"]);
     let initdb = find(&["initdb"]).unwrap();
     let password = owner.write("password", PASSWORD);
@@ -61,7 +61,8 @@ fn start(port: u16) -> Keeper {
         "-k",
         &folder,
     ];
-    for setting in SETTINGS {
+    owner.write_all(extra.files);
+    for setting in SETTINGS.iter().chain(extra.settings) {
         line.extend(["-c", setting]);
     }
     // The immediate shutdown: open transactions are lost, as in a crash.

@@ -1,9 +1,11 @@
 //! Where a server's programs are, and under whose id they run.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
+    io::Write,
     os::unix::{
-        fs::{MetadataExt, chown},
+        fs::{MetadataExt, OpenOptionsExt, chown},
         process::CommandExt,
     },
     path::{Path, PathBuf},
@@ -87,11 +89,22 @@ impl Owner {
     /// A file in the folder that only its owner may read.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.join(name);
-        fs::write(&path, text).unwrap();
+        let mut file = File::options();
+        file.write(true).create_new(true).mode(0o600);
+        file.open(&path)
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
         if let Some((user, group)) = self.ids {
             chown(&path, Some(user), Some(group)).unwrap();
         }
         path
+    }
+
+    pub fn write_all(&self, files: &[(&str, String)]) {
+        for (name, text) in files {
+            self.write(name, text);
+        }
     }
 
     /// Runs a command to its end.
