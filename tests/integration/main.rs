@@ -15,6 +15,7 @@ mod command_line;
 mod config;
 mod demo;
 mod due;
+mod encryption;
 mod hostile;
 mod hosts;
 mod legacy;
