@@ -1,8 +1,13 @@
 //! What became of one delivery attempt, in the words both channels share. The channel that met an error decides what
 //! it means; the pass only acts on the decision.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
+
+use crate::text;
+
+/// In characters.
+const LONGEST_CODE: usize = 64;
+const LONGEST_REASON: usize = 1000;
 
 /// Why a delivery did not simply succeed. Never holds a secret or a recipient in full.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +19,11 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub fn new(code: impl Into<String>, reason: impl Into<String>) -> Self {
+    /// Whatever a server has said: in the ledger it must fit its column, and PostgreSQL takes no NUL character.
+    pub fn new(code: impl AsRef<str>, reason: impl AsRef<str>) -> Self {
         Self {
-            code: code.into(),
-            reason: reason.into(),
+            code: text::one_line(code.as_ref(), LONGEST_CODE),
+            reason: text::one_line(reason.as_ref(), LONGEST_REASON),
         }
     }
 }
@@ -57,6 +63,17 @@ pub enum Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_fits_the_ledger_whatever_it_holds() {
+        let fault = Fault::new(
+            "5".repeat(100),
+            format!("no\0\r\nsuch {}", "é".repeat(2000)),
+        );
+        assert_eq!(fault.code.chars().count(), 64);
+        assert_eq!(fault.reason.chars().count(), 1000);
+        assert!(fault.reason.starts_with("no such é"), "{}", fault.reason);
+    }
 
     #[test]
     fn a_fault_reads_as_code_and_reason() {

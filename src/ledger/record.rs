@@ -13,6 +13,7 @@ use super::{HELD, claim::Claim, delay, status};
 use crate::{
     db::{ByRow, Db, schema::session_reminder_deliveries as ledger},
     outcome::{Fault, Outcome},
+    text::one_line,
 };
 
 /// Records what became of claimed rows, no outcome meaning that the row was not begun; how many of them were still ours.
@@ -60,6 +61,10 @@ fn attempts(claims: &[&Claim]) -> ByRow<Integer, i32> {
     ByRow::new(claims.iter().map(|claim| (claim.row.id, claim.attempt)))
 }
 
+/// In characters: what Twilio answers is its own affair, what is stored must fit.
+const LONGEST_ID: usize = 255;
+const LONGEST_STATUS: usize = 32;
+
 /// A claim, our Message-ID or Twilio's SID, and Twilio's first status.
 type Sent<'a> = (&'a Claim, &'a String, Option<&'a str>);
 
@@ -68,10 +73,13 @@ fn record_sent(db: &mut Db, sent: &[Sent], now: DateTime<Utc>) -> QueryResult<us
         return Ok(0);
     }
     let claims: Vec<&Claim> = sent.iter().map(|(claim, ..)| *claim).collect();
-    let message_ids = sent.iter().map(|(claim, id, _)| (claim.row.id, Some(*id)));
-    let statuses = sent
+    let message_ids = sent
         .iter()
-        .map(|(claim, _, status)| (claim.row.id, *status));
+        .map(|(claim, id, _)| (claim.row.id, Some(one_line(id, LONGEST_ID))));
+    let statuses = sent.iter().map(|(claim, _, status)| {
+        let status = status.map(|status| one_line(status, LONGEST_STATUS));
+        (claim.row.id, status)
+    });
     update(ours(&claims))
         .set((
             ledger::status.eq(status::SENT),

@@ -5,6 +5,9 @@ use url::Host;
 
 use crate::outcome::Fault;
 
+/// A path of 256 octets, without its brackets (RFC 5321, section 4.5.3.1.3).
+const LONGEST: usize = 254;
+
 /// The one address in `text`. What libraries would read leniently (a display name, a list, quoted parts) is refused,
 /// because whatever follows the first address would be a second recipient.
 pub fn parse(text: &str) -> Result<Address, Fault> {
@@ -14,6 +17,9 @@ pub fn parse(text: &str) -> Result<Address, Fault> {
     }
     let (user, domain) = text.rsplit_once('@').unwrap_or((text, ""));
     let domain = ascii_domain(domain).ok_or_else(|| fault("is invalid after the @"))?;
+    if user.len() + domain.len() + 1 > LONGEST {
+        return Err(fault("is longer than 254 characters"));
+    }
     Address::new(user, domain).map_err(|error| match error {
         lettre::address::AddressError::InvalidUser => fault("is invalid before the @"),
         _ => fault("is invalid after the @"),
@@ -125,7 +131,7 @@ mod tests {
             ("bu\u{ad}di@example.com", "invisible"),
             ("bu\u{200b}di@example.com", "invisible"),
             ("bu\u{fffd}di@example.com", "not valid text"),
-            (long.as_str(), "before the @"),
+            (long.as_str(), "longer than 254"),
         ] {
             let fault = parse(text).unwrap_err();
             assert_eq!(fault.code, "address");
