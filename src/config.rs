@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 pub use self::{
     app::App,
-    database::{Database, Server, TlsMode},
+    database::Database,
     mail::{Mail, MailTransport, Smtp, Tls},
     problem::Problem,
     reminder::{InDoubt, Locale, Reminder},

@@ -53,6 +53,11 @@ mod connection {
     }
 }
 
+diesel::define_sql_function! {
+    /// The first that is not NULL.
+    fn coalesce(first: diesel::sql_types::Nullable<diesel::sql_types::BigInt>, otherwise: diesel::sql_types::BigInt) -> diesel::sql_types::BigInt;
+}
+
 /// How many values a query is given at once: databases limit them.
 pub const AT_ONCE: usize = 500;
 

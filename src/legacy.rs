@@ -15,7 +15,7 @@ use diesel::{
 
 use crate::{
     db::{
-        Db, Lossy,
+        Db, Lossy, coalesce,
         schema::{
             session_participants as participants, session_reminder_deliveries as ledger,
             session_reminder_logs as logs,
@@ -42,13 +42,16 @@ pub fn reminded(
     let started: Vec<(i64, Lossy)> = participants::table
         .filter(starts_in(walls))
         .filter(of_session(session))
-        .filter(ours(window).select(ledger::id).single_value().is_null())
+        .filter(coalesce(ours(window).select(ledger::id).single_value(), 0).lt(1))
         .filter(
-            logs::table
-                .filter(logs::course_session_id.eq(participants::session_id))
-                .select(logs::id)
-                .single_value()
-                .is_not_null(),
+            coalesce(
+                logs::table
+                    .filter(logs::course_session_id.eq(participants::session_id))
+                    .select(logs::id)
+                    .single_value(),
+                0,
+            )
+            .gt(0),
         )
         .select((
             participants::session_id,

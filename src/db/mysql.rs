@@ -13,7 +13,7 @@ use diesel::{
 
 use super::dialect::{Dialect, ViewSql};
 use crate::{
-    config::{Server, TlsMode},
+    config::database::{Server, TlsMode},
     exit::{self, Exit},
 };
 
@@ -48,7 +48,7 @@ pub const DIALECT: Dialect = Dialect {
     opt_in_column: "ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in TINYINT(1) NOT NULL DEFAULT 0;",
     view_sql: ViewSql {
         // Whoever reads it needs the right to read the tables, and whoever made it may leave.
-        create: "CREATE SQL SECURITY INVOKER VIEW",
+        create: "CREATE ALGORITHM=MERGE SQL SECURITY INVOKER VIEW",
         // Fixes the order.
         join: "STRAIGHT_JOIN",
         enrollments: |conditions| format!("STRAIGHT_JOIN enrollments e ON {conditions}"),

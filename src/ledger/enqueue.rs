@@ -1,6 +1,7 @@
 //! What is due and has no row yet gets one, in a few set-based statements however many participants there are.
 //!
-//! "No row" is asked for as `(SELECT id … LIMIT 1) IS NULL`: of a `NOT EXISTS`, MariaDB would rather read the whole ledger.
+//! "No row" is asked for as `coalesce((SELECT id … LIMIT 1), 0) < 1`: of a `NOT EXISTS`, planners make a read of the whole
+//! ledger, and of `IS NULL` the guess that hardly any row is left.
 
 use std::collections::HashSet;
 
@@ -16,7 +17,7 @@ use diesel::{
 use super::{Channel, REMINDER, WINDOW_PASSED, status};
 use crate::{
     db::{
-        AT_ONCE, Backend, Db,
+        AT_ONCE, Backend, Db, coalesce,
         schema::{session_participants as participants, session_reminder_deliveries as ledger},
     },
     platform::{self, of_session},
@@ -221,7 +222,7 @@ pub fn sessions_without_rows(
     });
     participants::table
         .filter(in_window(due))
-        .filter(rows.select(ledger::id).single_value().is_null())
+        .filter(coalesce(rows.select(ledger::id).single_value(), 0).lt(1))
         .filter(somebody)
         .select(participants::session_id)
         .distinct()
@@ -263,5 +264,5 @@ fn untold(channel: Channel, due: &Due) -> Condition {
         .filter(ledger::lead_minutes.between(shortest, longest))
         .filter(ledger::scheduled_at.eq(participants::scheduled_at))
         .filter(ledger::status.ne(status::CANCELLED));
-    Box::new(standing.select(ledger::id).single_value().is_null())
+    Box::new(coalesce(standing.select(ledger::id).single_value(), 0).lt(1))
 }

@@ -147,7 +147,7 @@ impl Platform {
     /// as in Laravel's `hasOne`: the one that no other profile `q` comes before.
     ///
     /// `coalesce(…, false)` and `+ 0` change no result: they keep planners from indexes on flags that most rows have, and
-    /// from their guesses how many rows have them.
+    /// from multiplying their guesses of how many rows have them down to one.
     pub fn view(&self, sql: &ViewSql) -> String {
         let view = self.unmarked_view(sql);
         let marked = format!(",\n    '{:016x}' AS {MARKER}\nFROM", fingerprint(&view));
@@ -203,42 +203,48 @@ WHERE {conditions};",
 
     /// Who is a participant of what, as far as the platform's columns say.
     fn conditions(&self, sql: &ViewSql) -> Vec<String> {
-        let status = (sql.text)("s.status");
-        let not_cancelled = format!("coalesce({status}, '') <> 'cancelled'");
-        let optional = [
-            ("course_sessions", "deleted_at", "s.deleted_at IS NULL"),
-            ("course_sessions", "cancelled_at", "s.cancelled_at IS NULL"),
-            ("course_sessions", "status", &not_cancelled),
-            ("courses", "deleted_at", "c.deleted_at IS NULL"),
-            ("users", "status", "u.status = 'active'"),
-            ("users", "deleted_at", "u.deleted_at IS NULL"),
+        let status = format!("coalesce({}, '') <> 'cancelled'", (sql.text)("s.status"));
+        let session = [
+            ("deleted_at", "s.deleted_at IS NULL"),
+            ("cancelled_at", "s.cancelled_at IS NULL"),
+            ("status", &status),
         ];
-        let mut conditions = vec!["q.id IS NULL".to_owned()];
-        conditions.extend(self.present(&optional));
-        conditions
+        let course = [("deleted_at", "c.deleted_at IS NULL")];
+        let user = [
+            ("status", "u.status = 'active'"),
+            ("deleted_at", "u.deleted_at IS NULL"),
+        ];
+        let conditions = [
+            self.all("course_sessions", &session),
+            self.all("courses", &course),
+            self.all("users", &user),
+            Some("q.id IS NULL".to_owned()),
+        ];
+        conditions.into_iter().flatten().collect()
     }
 
     fn enrollment_conditions(&self) -> Vec<String> {
-        let optional = [
-            ("enrollments", "status", "e.status = 'active'"),
-            ("enrollments", "deleted_at", "e.deleted_at IS NULL"),
+        let enrollment = [
+            ("status", "e.status = 'active'"),
+            ("deleted_at", "e.deleted_at IS NULL"),
             (
-                "enrollments",
                 "expires_at",
                 "(e.expires_at IS NULL OR e.expires_at >= s.scheduled_at)",
             ),
         ];
-        let mut conditions = vec!["e.course_id = s.course_id".to_owned()];
-        conditions.extend(self.present(&optional));
-        conditions
+        let of_course = Some("e.course_id = s.course_id".to_owned());
+        let active = self.all("enrollments", &enrollment);
+        of_course.into_iter().chain(active).collect()
     }
 
-    /// The conditions on columns that the platform has.
-    fn present(&self, conditions: &[(&str, &str, &str)]) -> impl Iterator<Item = String> {
-        conditions
+    /// The conditions on the columns that a table has, as one that planners cannot look into.
+    fn all(&self, table: &str, conditions: &[(&str, &str)]) -> Option<String> {
+        let present: Vec<&str> = conditions
             .iter()
-            .filter(|(table, column, _)| self.has(table, column))
-            .map(|(_, _, condition)| format!("coalesce({condition}, false)"))
+            .filter(|(column, _)| self.has(table, column))
+            .map(|(_, condition)| *condition)
+            .collect();
+        (!present.is_empty()).then(|| format!("coalesce({}, false)", present.join(" AND ")))
     }
 }
 

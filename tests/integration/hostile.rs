@@ -337,7 +337,7 @@ fn an_address_is_one_plain_address_or_a_failure_with_the_reason() {
         (b"bu\xffdi@example.org", "not valid text"),
     ];
     let mut bad = fitting(&bad);
-    bad.push((long.leak().as_bytes(), "before the @"));
+    bad.push((long.leak().as_bytes(), "longer than 254"));
     let mut id = 100;
     for text in good
         .map(|(text, _)| text.as_bytes())
