@@ -11,6 +11,7 @@ mod tls;
 mod twilio;
 
 mod back_ends;
+mod check;
 mod command_line;
 mod config;
 mod demo;
@@ -27,10 +28,13 @@ mod moved;
 mod opt_in;
 mod outage;
 mod overlap;
+mod own_tables;
 mod own_view;
 mod participants;
+mod places;
 mod rights;
 mod sending;
+mod skew;
 #[cfg(feature = "sqlite")]
 mod sqlite_file;
 #[cfg(feature = "sqlite")]

@@ -25,7 +25,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU16, AtomicUsize, Ordering::Relaxed},
@@ -147,6 +147,11 @@ impl Server {
     /// On 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where it keeps its Unix socket.
+    pub fn folder(&self) -> PathBuf {
+        self.keeper.lock().unwrap().folder.clone()
     }
 
     /// A normal user, who owns the databases made here.
