@@ -155,6 +155,11 @@ pub fn update_counts(
 ) -> QueryResult<()> {
     let wall = zone.wall(now);
     for (session, start) in told {
+        let row = || logs::table.filter(logs::course_session_id.eq(session));
+        // The row first, and with it its lock: of two hosts that count at the same time, the later one counts all.
+        update(row())
+            .set((logs::sent_at.eq(wall), logs::updated_at.eq(wall)))
+            .execute(db)?;
         let people: i64 = ledger::table
             .filter(ledger::course_session_id.eq(session))
             .filter(ledger::scheduled_at.eq(start))
@@ -164,12 +169,8 @@ pub fn update_counts(
             .select(diesel::dsl::count(ledger::user_id).aggregate_distinct())
             .first(db)?;
         let people = i32::try_from(people).unwrap_or(i32::MAX);
-        update(logs::table.filter(logs::course_session_id.eq(session)))
-            .set((
-                logs::sent_at.eq(wall),
-                logs::recipients_count.eq(people),
-                logs::updated_at.eq(wall),
-            ))
+        update(row())
+            .set(logs::recipients_count.eq(people))
             .execute(db)?;
     }
     Ok(())
