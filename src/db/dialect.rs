@@ -14,6 +14,8 @@ pub struct Dialect {
     pub now: Option<&'static str>,
     /// After a `SELECT`: locks its rows for the transaction, without those that somebody else has locked.
     pub skip_locked: &'static str,
+    /// After the ledger's name: it is to be looked up by its unique key.
+    pub by_unique_key: &'static str,
     /// What an operator's own view gives in a type that cannot be read, as `name`; `None` where any type can.
     pub mistyped: Option<fn(&str) -> String>,
     /// How to make an index without stopping those who write.

@@ -39,6 +39,8 @@ pub const DIALECT: Dialect = Dialect {
     },
     now: Some("SELECT date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s') AS name"),
     skip_locked: " FOR UPDATE SKIP LOCKED",
+    // A ledger that is empty for the planner would be read as a whole for each participant, while another host fills it.
+    by_unique_key: "FORCE INDEX (session_reminder_deliveries_unique)",
     mistyped: None,
     create_index: "CREATE INDEX",
     undoes_tables: false,

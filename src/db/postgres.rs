@@ -37,6 +37,7 @@ pub const DIALECT: Dialect = Dialect {
         "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS name",
     ),
     skip_locked: " FOR UPDATE SKIP LOCKED",
+    by_unique_key: "",
     mistyped: Some(|view| {
         format!(
             "SELECT a.attname || ' is ' || format_type(a.atttypid, NULL) || ' and must be ' || w.type AS name

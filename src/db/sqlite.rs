@@ -31,6 +31,7 @@ pub const DIALECT: Dialect = Dialect {
     },
     now: None,
     skip_locked: "",
+    by_unique_key: "",
     mistyped: None,
     create_index: "CREATE INDEX",
     undoes_tables: true,

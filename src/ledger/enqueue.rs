@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
     NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
-    dsl::insert_into,
+    dsl::{insert_into, sql},
     sql_types::{Bool, Integer, Nullable, Text, Timestamp},
     update,
 };
@@ -55,7 +55,7 @@ pub fn any(db: &mut Db, due: &Due, channels: &[Channel]) -> QueryResult<bool> {
         return Ok(false);
     }
     let owed = channels.iter().fold(nobody(), |any, channel| -> Condition {
-        Box::new(any.or(reachable(*channel, &due.opted_out).and(untold(*channel, due))))
+        Box::new(any.or(reachable(*channel, &due.opted_out).and(untold(db, *channel, due))))
     });
     let first: Vec<i64> = participants::table
         .filter(in_window(due))
@@ -107,7 +107,7 @@ fn insert_rows(
     let rows = participants::table
         .filter(in_window(due))
         .filter(reachable(channel, &due.opted_out))
-        .filter(untold(channel, due))
+        .filter(untold(db, channel, due))
         // Whatever an operator's own view lists beside: it must not keep the others from their rows.
         .filter(participants::session_id.is_not_null())
         .filter(participants::user_id.is_not_null())
@@ -253,16 +253,26 @@ fn reachable(channel: Channel, opted_out: &[i64]) -> Condition {
     }
 }
 
-/// No row stands for this participant, channel, start and lead.
-fn untold(channel: Channel, due: &Due) -> Condition {
+/// No row stands for this participant, channel, start and lead. (In words of its own, for the hint.)
+fn untold(db: &Db, channel: Channel, due: &Due) -> Condition {
     let (shortest, longest) = due.leads();
-    let standing = ledger::table
-        .filter(ledger::course_session_id.eq(participants::session_id))
-        .filter(ledger::user_id.eq(participants::user_id))
-        .filter(ledger::channel.eq(channel.name()))
-        .filter(ledger::kind.eq(REMINDER))
-        .filter(ledger::lead_minutes.between(shortest, longest))
-        .filter(ledger::scheduled_at.eq(participants::scheduled_at))
-        .filter(ledger::status.ne(status::CANCELLED));
-    Box::new(coalesce(standing.select(ledger::id).single_value(), 0).lt(1))
+    let standing = format!(
+        "coalesce((SELECT d.id FROM session_reminder_deliveries d {}
+            WHERE d.course_session_id = session_participants.session_id
+            AND d.user_id = session_participants.user_id
+            AND d.scheduled_at = session_participants.scheduled_at AND d.channel = ",
+        db.dialect().by_unique_key
+    );
+    let condition = sql::<Bool>(&standing)
+        .bind::<Text, _>(channel.name())
+        .sql(" AND d.kind = ")
+        .bind::<Text, _>(REMINDER)
+        .sql(" AND d.lead_minutes BETWEEN ")
+        .bind::<Integer, _>(shortest)
+        .sql(" AND ")
+        .bind::<Integer, _>(longest)
+        .sql(" AND d.status <> ")
+        .bind::<Text, _>(status::CANCELLED)
+        .sql(" LIMIT 1), 0) < 1");
+    Box::new(condition)
 }
