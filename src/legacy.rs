@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::{
-    AggregateExpressionMethods, BoolExpressionMethods, ExpressionMethods, IntoSql,
+    AggregateExpressionMethods, BoolExpressionMethods, ExpressionMethods,
     NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
     dsl::{exists, insert_into, not, sql},
-    sql_types::{Integer, Nullable, Text, Timestamp},
+    sql_types::Text,
     update,
 };
 
@@ -110,39 +110,31 @@ fn texts<C: FromIterator<(i64, String)>>(rows: Vec<(i64, Lossy)>) -> C {
         .collect()
 }
 
-/// Makes a row for every session of the ledger rows made at `now`, unless it has one.
-pub fn announce(
-    db: &mut Db,
-    lead_minutes: i32,
-    zone: Zone,
-    now: DateTime<Utc>,
-) -> QueryResult<usize> {
+/// The sessions of the ledger rows made at `now` that have no row yet.
+pub fn unannounced(db: &mut Db, lead_minutes: i32, now: DateTime<Utc>) -> QueryResult<Vec<i64>> {
     let there = logs::table.filter(logs::course_session_id.eq(ledger::course_session_id));
-    let wall = zone.wall(now);
-    let sessions = ledger::table
+    ledger::table
         .filter(ledger::created_at.eq(now.naive_utc()))
         .filter(ledger::kind.eq(REMINDER))
         .filter(ledger::lead_minutes.eq(lead_minutes))
         .filter(ledger::status.eq(status::PENDING))
         .filter(not(exists(there)))
-        .select((
-            ledger::course_session_id,
-            wall.into_sql::<Timestamp>(),
-            0.into_sql::<Integer>(),
-            Some(wall).into_sql::<Nullable<Timestamp>>(),
-            Some(wall).into_sql::<Nullable<Timestamp>>(),
-        ))
-        .distinct();
-    insert_into(logs::table)
-        .values(sessions)
-        .into_columns((
-            logs::course_session_id,
-            logs::sent_at,
-            logs::recipients_count,
-            logs::created_at,
-            logs::updated_at,
-        ))
-        .execute(db)
+        .select(ledger::course_session_id)
+        .distinct()
+        .order(ledger::course_session_id)
+        .load(db)
+}
+
+/// Makes a session's row.
+pub fn announce(db: &mut Db, session: i64, wall: NaiveDateTime) -> QueryResult<usize> {
+    let row = (
+        logs::course_session_id.eq(session),
+        logs::sent_at.eq(wall),
+        logs::recipients_count.eq(0),
+        logs::created_at.eq(wall),
+        logs::updated_at.eq(wall),
+    );
+    insert_into(logs::table).values(row).execute(db)
 }
 
 /// Brings the rows of the sessions somebody was told of up to date: when, and how many people.

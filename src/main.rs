@@ -57,11 +57,11 @@ fn main() -> ExitCode {
             Some(cure) => error!("{error:#}: {cure}"),
             None => error!("{error:#}"),
         }
-        if exit::of(&error) == Exit::Config {
-            mention_missing_env(&cli);
-        }
         exit::of(&error)
     });
+    if ended == Exit::Config {
+        mention_missing_env(&cli);
+    }
     ended.into()
 }
 

@@ -143,6 +143,9 @@ pub fn run(db: &mut Db, pass: &Pass) -> Result<Summary> {
     for redirected in summary::redirected(pass) {
         warn!("{redirected}, and not to the participants");
     }
+    if let Some(half) = summary::half_redirected(pass) {
+        warn!("{half}");
+    }
     if pass.config.reminder.corrections {
         warn!("REMINDER_CORRECTIONS=on: this version does not send corrections yet");
     }

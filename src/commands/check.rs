@@ -4,6 +4,7 @@ use std::fmt;
 
 use anyhow::Result;
 use chrono::Utc;
+use diesel::{RunQueryDsl, sql_query};
 use serde::Serialize;
 
 use crate::{
@@ -96,6 +97,7 @@ fn database(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
         _ => platforms_view(chain, db, &platform, &standing)?,
     }
     tables(chain, db)?;
+    rights(chain, db);
     zone(chain, db, config)
 }
 
@@ -125,6 +127,10 @@ fn platforms_view(
     standing: &Standing,
 ) -> Result<()> {
     match platform.check() {
+        Ok(()) if !platform.has("user_profiles", "whatsapp_opt_in") => {
+            let text = "there is no user_profiles.whatsapp_opt_in: run `reminders migrate`";
+            chain.fail("tables", Exit::Config, text);
+        }
         Ok(()) => chain.ok("tables", "the platform's have the columns that are needed"),
         Err(error) => {
             chain.error("tables", &error);
@@ -190,6 +196,44 @@ fn tables(chain: &mut Chain, db: &mut Db) -> Result<()> {
     Ok(())
 }
 
+/// What a pass does, with no row to do it to: a server refuses it all the same to a user who may not.
+const USES: [(&str, &str); 5] = [
+    (view::NAME, "SELECT session_id FROM session_participants WHERE 1 = 0"),
+    (
+        ledger::TABLE,
+        "INSERT INTO session_reminder_deliveries (course_session_id, user_id, channel, lead_minutes, scheduled_at, created_at, updated_at)
+         SELECT course_session_id, user_id, channel, lead_minutes, scheduled_at, created_at, updated_at
+         FROM session_reminder_deliveries WHERE 1 = 0",
+    ),
+    (
+        ledger::TABLE,
+        "UPDATE session_reminder_deliveries SET status = 'sent' WHERE 1 = 0",
+    ),
+    (
+        legacy::TABLE,
+        "INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count)
+         SELECT course_session_id, sent_at, recipients_count FROM session_reminder_logs WHERE 1 = 0",
+    ),
+    (
+        legacy::TABLE,
+        "UPDATE session_reminder_logs SET recipients_count = 0 WHERE 1 = 0",
+    ),
+];
+
+/// Of a server's user; who may write a file is known when it is written.
+fn rights(chain: &mut Chain, db: &mut Db) {
+    if db.dialect().now.is_none() || chain.lacks_tables() {
+        return;
+    }
+    for (what, statement) in USES {
+        if let Err(error) = sql_query(statement).execute(db) {
+            chain.error("rights", &anyhow::Error::new(error).context(what));
+            return;
+        }
+    }
+    chain.ok("rights", "this database user may do what a pass does");
+}
+
 fn zone(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
     match Zone::of(config, db) {
         Ok(zone) => {
@@ -228,6 +272,14 @@ impl Chain {
         let cure = db::cure(error).map(|cure| format!(": {cure}"));
         let exit = crate::exit::of(error).max(Exit::Failed);
         self.fail(link, exit, format!("{error:#}{}", cure.unwrap_or_default()));
+    }
+
+    /// Whether there is something in the database to have rights to.
+    fn lacks_tables(&self) -> bool {
+        let tables = ["tables", "view", "ledger"];
+        self.links
+            .iter()
+            .any(|link| link.verdict == Verdict::Fail && tables.contains(&link.link))
     }
 
     /// 78 where a setting or `migrate` is missing, else 1 for whatever else is broken.

@@ -178,7 +178,7 @@ impl Script {
         if !self.steps.is_empty() {
             self.steps.join("\n")
         } else if removes(args) {
-            "nothing to do: nothing of ours is there".into()
+            "nothing to do: nothing that this takes away is there".into()
         } else {
             "nothing to do: the database has all it needs".into()
         }
@@ -231,11 +231,8 @@ fn create(found: &Found, dialect: &Dialect, project: &Path) -> Result<Script> {
     }
     let platform = adopt(found, dialect, project, &mut script)?;
     make_ledger(found, dialect, project, &mut script)?;
-    make_view(
-        &found.standing,
-        &platform.view(&dialect.view_sql),
-        &mut script,
-    );
+    let wanted = platform.view(&dialect.view_sql);
+    make_view(&found.standing, &wanted, dialect.share_view, &mut script);
     Ok(script)
 }
 
@@ -309,7 +306,7 @@ fn check_log(found: &Found) -> Result<()> {
     Err(exit::error(Exit::Config, text))
 }
 
-fn make_view(standing: &Standing, wanted: &str, script: &mut Script) {
+fn make_view(standing: &Standing, wanted: &str, share: Option<&str>, script: &mut Script) {
     let step = match standing {
         Standing::Ours(current) if view::is_current(current, wanted) => return,
         Standing::Ours(_) => {
@@ -319,6 +316,7 @@ fn make_view(standing: &Standing, wanted: &str, script: &mut Script) {
         _ => "made",
     };
     script.run(wanted);
+    script.statements.extend(share.map(str::to_owned));
     script.step(format!("{step} the view {}", view::NAME));
 }
 

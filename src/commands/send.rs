@@ -206,7 +206,8 @@ fn busy(config: &Config, args: &cli::Send, clock: Clock, since: Duration) -> Res
 
 fn without_lock(path: &str, error: &io::Error) -> Option<Lock> {
     warn!(
-        "could not lock {path}: {error}; going on, since the claims in the database keep passes apart"
+        "could not lock {path}: {error}; going on, since the claims in the database keep passes apart (set STATE_DIRECTORY to a \
+         folder that this user may write to)"
     );
     None
 }

@@ -39,7 +39,7 @@ impl Mistake {
             Self::Equals => "there is no name before =: write NAME=value, or put # before the line",
             Self::Whitespace => {
                 "the value has a blank outside quotes, or text after its closing quote: \
-                 put quotes around it, as in NAME=\"abcd efgh\""
+                 put quotes around it, as in NAME=\"abcd efgh\" (inside them write \\\" for \" and \\$ for $)"
             }
             Self::Escape => {
                 "inside double quotes a backslash may stand only before \" \\ $ f n r t v: \

@@ -1,9 +1,6 @@
 //! MySQL and MariaDB.
 
-use std::{
-    net::{TcpStream, ToSocketAddrs},
-    time::Duration,
-};
+use std::{sync::mpsc, thread::Builder, time::Duration};
 
 use anyhow::{Context, Result};
 use diesel::{
@@ -48,6 +45,7 @@ pub const DIALECT: Dialect = Dialect {
     platform: include_str!("../../migrations/mysql/2026-11-22-000001_platform/up.sql"),
     reminders: include_str!("../../migrations/mysql/2026-11-22-000002_reminders/up.sql"),
     opt_in_column: "ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in TINYINT(1) NOT NULL DEFAULT 0;",
+    share_view: None,
     view_sql: ViewSql {
         // Whoever reads it needs the right to read the tables, and whoever made it may leave.
         create: "CREATE ALGORITHM=MERGE SQL SECURITY INVOKER VIEW",
@@ -67,19 +65,15 @@ const SESSION: &str =
     "SET SESSION time_zone = DEFAULT, sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION',
     innodb_lock_wait_timeout = 10; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;";
 
-/// The client library waits for ever.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the connection and the login together: the client library waits for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// # Errors
 /// Ends with 78 where the server refuses the user or has no such database, or TLS is wanted and there is none; with 75
 /// where it cannot be reached.
 pub fn open(server: &Server) -> Result<MysqlConnection> {
-    let what = || format!("could not open the MySQL database {}", server.database);
-    // As for every client of MySQL, `localhost` is the socket of this host.
-    if server.socket.is_none() && server.host != "localhost" {
-        knock(server).with_context(what)?;
-    }
-    let mut db = MysqlConnection::establish(&url(server)).with_context(what)?;
+    let what = || format!("could not open the MySQL database {}", server.describe());
+    let mut db = connect(server).with_context(what)?;
     db.batch_execute(SESSION).with_context(what)?;
     if !has_plain_name(server) {
         let name = server.database.replace('`', "``");
@@ -90,22 +84,24 @@ pub fn open(server: &Server) -> Result<MysqlConnection> {
     Ok(db)
 }
 
-fn knock(server: &Server) -> Result<()> {
-    let mut last = None;
-    for address in (server.host.as_str(), server.port)
-        .to_socket_addrs()
-        .map_err(unreachable)?
-    {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-            Ok(_) => return Ok(()),
-            Err(error) => last = Some(error),
+/// Connects in a thread, which is left behind when it takes too long: to a server that accepts and then is silent.
+fn connect(server: &Server) -> Result<MysqlConnection> {
+    let url = url(server);
+    let (done, connected) = mpsc::channel();
+    let work = move || {
+        // Nobody listens any more when this has taken too long.
+        let _ = done.send(MysqlConnection::establish(&url));
+    };
+    Builder::new()
+        .spawn(work)
+        .context("the host allows no more threads")?;
+    match connected.recv_timeout(PATIENCE) {
+        Ok(db) => Ok(db?),
+        Err(_) => {
+            let text = format!("it has been silent for {} s", PATIENCE.as_secs());
+            Err(exit::error(Exit::TryLater, text))
         }
     }
-    last.map_or(Ok(()), |error| Err(unreachable(error)))
-}
-
-fn unreachable(error: std::io::Error) -> anyhow::Error {
-    exit::error(Exit::TryLater, format!("no connection: {error}"))
 }
 
 /// As Diesel takes it. The password and all other parts may hold any character.

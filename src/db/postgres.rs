@@ -46,7 +46,6 @@ pub const DIALECT: Dialect = Dialect {
                 ('duration_minutes', 'integer'), ('whatsapp_opt_in', 'boolean'),
                 ('scheduled_at', 'timestamp without time zone')) w (name, type) ON w.name = a.attname
              WHERE a.attrelid = to_regclass('{view}') AND format_type(a.atttypid, NULL) <> w.type
-             AND format_type(a.atttypid, NULL) <> 'timestamp with time zone'
              AND NOT (format_type(a.atttypid, NULL) = 'text' AND w.name IN ('course_id', 'duration_minutes'))
              ORDER BY a.attnum"
         )
@@ -57,6 +56,14 @@ pub const DIALECT: Dialect = Dialect {
     platform: include_str!("../../migrations/postgres/2026-11-22-000001_platform/up.sql"),
     reminders: include_str!("../../migrations/postgres/2026-11-22-000002_reminders/up.sql"),
     opt_in_column: "ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in boolean NOT NULL DEFAULT false;",
+    share_view: Some(
+        "DO $$ DECLARE reader text; BEGIN
+    FOR reader IN SELECT DISTINCT CASE grantee WHEN 'PUBLIC' THEN 'PUBLIC' ELSE quote_ident(grantee) END
+        FROM information_schema.role_table_grants
+        WHERE table_name = 'session_reminder_deliveries' AND table_schema = current_schema() AND privilege_type = 'SELECT'
+    LOOP EXECUTE 'GRANT SELECT ON session_participants TO ' || reader; END LOOP;
+END $$;",
+    ),
     view_sql: ViewSql {
         create: "CREATE VIEW",
         join: "JOIN",
@@ -84,7 +91,12 @@ const SESSION: &str = "SET TIME ZONE DEFAULT; SET DateStyle = 'ISO, YMD';
 /// # Errors
 /// Ends with 78 where the server refuses the user or has no such database, with 75 where it cannot be reached.
 pub fn open(server: &Server) -> Result<PgConnection> {
-    let what = || format!("could not open the PostgreSQL database {}", server.database);
+    let what = || {
+        format!(
+            "could not open the PostgreSQL database {}",
+            server.describe()
+        )
+    };
     let mut db = PgConnection::establish(&parameters(server))
         .map_err(in_one_line)
         .with_context(what)?;
@@ -174,6 +186,8 @@ pub fn cure(error: &str) -> Option<&'static str> {
         Some("the server admits this user from this host only as its pg_hba.conf says")
     } else if says("FATAL: database") && says("does not exist") {
         Some("correct DB_DATABASE or DATABASE_URL")
+    } else if says("must be owner of") {
+        Some("run this as the user who made it, or who owns the platform's tables")
     } else if says("permission denied for") {
         Some("this database user lacks a right: docs/databases.md lists what each command needs")
     } else if (says("relation \"") || says("column ")) && says("does not exist") {

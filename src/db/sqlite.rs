@@ -39,6 +39,7 @@ pub const DIALECT: Dialect = Dialect {
     platform: include_str!("../../migrations/sqlite/2026-11-22-000001_platform/up.sql"),
     reminders: include_str!("../../migrations/sqlite/2026-11-22-000002_reminders/up.sql"),
     opt_in_column: "ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in TINYINT(1) NOT NULL DEFAULT '0';",
+    share_view: None,
     view_sql: ViewSql {
         create: "CREATE VIEW",
         // Fixes the order.

@@ -93,17 +93,17 @@ fn enqueue(
             brought.of(channel).enqueued += enqueue::insert(db, &due, channel, now)?;
         }
     }
-    // In a transaction of its own: a log that refuses our sessions (its foreign key, an operator's own view) stops nobody.
-    let announced = db.transaction(|db| legacy::announce(db, pass.legacy_lead(), pass.zone, now));
-    match announced {
-        // Another host is a moment ahead: the whole transaction begins again.
-        Err(error @ Error::DatabaseError(UniqueViolation | SerializationFailure, _)) => {
-            return Err(error);
+    let wall = pass.zone.wall(now);
+    for session in legacy::unannounced(db, pass.legacy_lead(), now)? {
+        // In a transaction of its own: a log that refuses a session (its foreign key, an operator's own view) stops nobody.
+        match db.transaction(|db| legacy::announce(db, session, wall)) {
+            Err(error @ Error::DatabaseError(SerializationFailure, _)) => return Err(error),
+            // Another host is a moment ahead.
+            Ok(_) | Err(Error::DatabaseError(UniqueViolation, _)) => {}
+            Err(error) => {
+                warn!("session_reminder_logs takes no row for session {session}: {error}");
+            }
         }
-        Err(error) => {
-            warn!("session_reminder_logs takes no row for a session that is due: {error}");
-        }
-        Ok(_) => {}
     }
     Ok(())
 }
@@ -112,7 +112,16 @@ fn enqueue(
 fn miss(db: &mut Db, pass: &Pass, now: DateTime<Utc>, brought: &mut Channels) -> QueryResult<()> {
     for passed in overlooked(db, pass, now)? {
         for channel in pass.channels() {
-            brought.of(channel).missed += enqueue::insert_missed(db, &passed, channel, now)?;
+            let missed = enqueue::insert_missed(db, &passed, channel, now)?;
+            brought.of(channel).missed += missed;
+            if let (true, Some(session)) = (missed > 0, passed.session) {
+                let text = format!(
+                    "{}: {missed} missed for session {session}: its window was over before a pass could tell them (created \
+                     or moved too late, or no pass ran)",
+                    channel.name()
+                );
+                brought.of(channel).note(Level::Error, text);
+            }
         }
     }
     for channel in pass.looked_after() {
@@ -121,15 +130,16 @@ fn miss(db: &mut Db, pass: &Pass, now: DateTime<Utc>, brought: &mut Channels) ->
         let (missed, unknown) = close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
         brought.of(channel).missed += missed;
         brought.of(channel).unknown += unknown;
+        if missed > 0 {
+            let text = format!("{}: {missed} missed: their session begins", channel.name());
+            brought.of(channel).note(Level::Error, text);
+        }
     }
     Ok(())
 }
 
 fn report_losses(channel: Channel, tally: &Tally) {
     let name = channel.name();
-    if tally.missed > 0 {
-        error!("{name}: {} missed", tally.missed);
-    }
     if tally.unknown > 0 {
         error!(
             "{name}: {} in doubt since an earlier pass, kept as unknown: look whether they were sent",

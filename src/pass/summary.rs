@@ -179,6 +179,25 @@ pub fn redirected(pass: &Pass) -> Vec<String> {
     mail.chain(whatsapp).collect()
 }
 
+/// A channel that still writes to the participants while the other is redirected: on a copy of a database, real people.
+pub fn half_redirected(pass: &Pass) -> Option<&'static str> {
+    let reminder = &pass.config.reminder;
+    let redirected = (
+        reminder.redirect_mail.is_some(),
+        reminder.redirect_whatsapp.is_some(),
+    );
+    let works = |channel| pass.channels().contains(&channel);
+    match redirected {
+        (true, false) if works(Channel::Whatsapp) => Some(
+            "WhatsApp still goes to the participants: set REMINDER_REDIRECT_WHATSAPP, too, or WHATSAPP_TRANSPORT=none",
+        ),
+        (false, true) if works(Channel::Mail) => Some(
+            "mail still goes to the participants: set REMINDER_REDIRECT_MAIL, too, or MAIL_MAILER=none",
+        ),
+        _ => None,
+    }
+}
+
 impl fmt::Display for Summary {
     /// `mail: 12 sent, 1 failed` and the like, a line per channel that did anything.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    net::TcpListener,
     process::{Child, Stdio},
     sync::Arc,
     thread,
@@ -12,7 +13,7 @@ use crate::{
     hosts::nobody_lost,
     servers::Server,
     smtp::{Phase, Reply, Smtp},
-    support::{BackEnd, NOW, Platform, Run, START, on_sqlite},
+    support::{BackEnd, NOW, Platform, Run, START, on, on_sqlite},
     twilio::Twilio,
 };
 
@@ -146,11 +147,27 @@ fn a_server_that_is_not_there_is_one_clear_line() {
         let complaints = run.complaints();
         assert_eq!(complaints.len(), 1, "{complaints:?}");
         assert!(complaints[0].contains(platform.database_name()));
-        assert!(complaints[0].contains("refused"), "{complaints:?}");
+        let said = on("", "refused", "Can't connect to server");
+        assert!(complaints[0].contains(said), "{complaints:?}");
         assert!(!run.stderr.contains(server.password()), "{}", run.stderr);
     }
     server.restart();
     platform.send().succeeds();
+}
+
+#[test]
+fn a_server_that_accepts_and_is_silent_is_given_up_in_seconds() {
+    if on_sqlite() {
+        return;
+    }
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
+    let platform = Platform::untouched().set("DB_PORT", &port);
+    let began = Instant::now();
+    let run = platform.send().exits(75);
+    let seconds = began.elapsed().as_secs();
+    assert!((5..25).contains(&seconds), "{seconds} s: {}", run.stderr);
+    assert!(run.stderr.contains(&port), "{}", run.stderr);
 }
 
 #[test]

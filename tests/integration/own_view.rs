@@ -107,6 +107,24 @@ fn a_row_of_nobody_in_an_operators_own_view_stops_nobody_else() {
 }
 
 #[test]
+fn a_start_with_a_zone_of_its_own_is_refused_where_the_database_would_turn_it() {
+    let platform = Platform::empty();
+    if platform.back_end() != BackEnd::Postgres {
+        return;
+    }
+    let starts = format!("CAST('{START}' AS timestamptz)");
+    platform.sql(&format!(
+        "CREATE VIEW {VIEW} AS SELECT 7::bigint AS session_id, 1::bigint AS course_id, 'Gamelan' AS session_title,
+         'Seni' AS course_title, {starts} AS scheduled_at, 60 AS duration_minutes, 'online' AS mode, NULL AS modality,
+         NULL AS meeting_url, NULL AS location, 3::bigint AS user_id, 'A' AS name, 'a@example.org' AS email,
+         NULL AS phone, false AS whatsapp_opt_in, NULL AS timezone, NULL AS locale"
+    ));
+    let refused = platform.run(&["migrate"]).exits(78);
+    let said = "scheduled_at is timestamp with time zone";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+}
+
+#[test]
 fn ids_of_another_type_are_read_or_named_with_the_cure() {
     let smtp = Smtp::start();
     let platform = Platform::empty().mail(&smtp);

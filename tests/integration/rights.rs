@@ -222,3 +222,47 @@ fn migrate_without_the_right_to_is_refused_and_changes_nothing() {
         unready.stderr
     );
 }
+
+/// Runs one command as the database's owner.
+fn as_owner(platform: &Platform, arguments: &[&str]) {
+    let server = Server::shared(BackEnd::chosen());
+    platform
+        .run_with(&[("DB_USERNAME", server.user())], arguments)
+        .succeeds();
+}
+
+#[test]
+fn a_view_that_is_made_anew_is_still_for_those_who_may_read_the_ledger() {
+    if on_sqlite() {
+        return;
+    }
+    let story = story();
+    story.user.may(&block("send"));
+    as_owner(&story.platform, &["migrate", "--drop-view"]);
+    as_owner(&story.platform, &["migrate"]);
+    story.platform.run(&["check"]).succeeds();
+    story.platform.send().exits(1);
+    assert_eq!(story.smtp.mails().len(), 4);
+}
+
+#[test]
+fn check_tells_a_right_that_a_pass_would_lack() {
+    if on_sqlite() {
+        return;
+    }
+    let (platform, user) = limited(Platform::seed());
+    let rights = block("send");
+    let all_but_the_ledger = rights
+        .iter()
+        .filter(|right| !right.contains("session_reminder_deliveries"));
+    user.may(&all_but_the_ledger.cloned().collect::<Vec<_>>());
+    user.may(&[format!(
+        "GRANT SELECT ON {}session_reminder_deliveries TO reminders",
+        on("", "", "lms.")
+    )]);
+    let check = platform.run(&["check"]).exits(78);
+    let rights = check.stdout.lines().find(|line| line.contains("rights"));
+    let said = rights.expect("a line on rights");
+    assert!(said.starts_with("FAIL"), "{said}");
+    assert!(said.contains("session_reminder_deliveries"), "{said}");
+}
