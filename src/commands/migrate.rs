@@ -1,18 +1,21 @@
 //! `migrate`: creates what is missing, and nothing else.
 
+mod found;
+mod script;
+
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use diesel::{QueryResult, connection::SimpleConnection};
 
+use self::{found::Found, script::Script};
 use crate::{
     cli,
     config::Config,
-    db::{self, Db, Dialect},
+    db::{self, Dialect},
     exit::{self, Exit},
     ledger, legacy, output,
     platform::{
-        standing::{Flaws, Standing},
+        standing::Standing,
         view::{self, Platform},
     },
 };
@@ -57,7 +60,12 @@ pub fn run(config: &Config, args: &cli::Migrate) -> Result<Exit> {
                 config.database.describe()
             ))?;
         }
-        output::line(&script.done(args))?;
+        let nothing = if removes(args) {
+            "nothing that this takes away is there"
+        } else {
+            "the database has all it needs"
+        };
+        output::line(&script.done(nothing))?;
     }
     Ok(Exit::Ok)
 }
@@ -70,156 +78,6 @@ pub fn apply(config: &Config) -> Result<()> {
 
 fn removes(args: &cli::Migrate) -> bool {
     args.drop_view || args.uninstall
-}
-
-/// What there is in the database; nothing, in a new one.
-#[derive(Default)]
-struct Found {
-    relations: Vec<String>,
-    platform: Platform,
-    standing: Standing,
-    /// Of an operator's own view.
-    flaws: Flaws,
-    log_columns: Vec<String>,
-    done: db::Done,
-    laravel: Vec<String>,
-}
-
-impl Found {
-    fn read(db: &mut Db) -> QueryResult<Self> {
-        let standing = Standing::read(db)?;
-        let flaws = match standing {
-            Standing::Theirs => Flaws::read(db)?,
-            _ => Flaws::default(),
-        };
-        Ok(Self {
-            relations: db::relations(db)?,
-            platform: Platform::read(db)?,
-            standing,
-            flaws,
-            log_columns: db::columns(db, LOG)?,
-            done: db::Done::read(db)?,
-            laravel: db::laravel_migrations(db)?,
-        })
-    }
-
-    fn has(&self, relation: &str) -> bool {
-        self.relations.iter().any(|name| name == relation)
-    }
-
-    /// No table at all, but those of an earlier run.
-    fn is_empty(&self) -> bool {
-        let ours = |name: &String| name.starts_with("__diesel");
-        self.relations.iter().all(ours)
-    }
-}
-
-/// What is to be run, and what that does in words.
-#[derive(Default)]
-struct Script {
-    statements: Vec<String>,
-    steps: Vec<String>,
-}
-
-impl Script {
-    fn run(&mut self, statement: impl Into<String>) {
-        self.statements.push(statement.into());
-    }
-
-    fn step(&mut self, what: impl Into<String>) {
-        self.steps.push(what.into());
-    }
-
-    fn sql(&self, first: Option<&str>) -> String {
-        if self.statements.is_empty() {
-            return "-- nothing to do".into();
-        }
-        let statements = self.statements.iter().map(String::as_str);
-        let all: Vec<&str> = first.into_iter().chain(statements).collect();
-        all.join("\n\n")
-    }
-
-    /// All of it or nothing, where the database can undo the making of tables; else what was made stays, and the next
-    /// `migrate` makes the rest.
-    fn execute(&self, config: &Config) -> Result<()> {
-        let mut db = db::make(&config.database)?;
-        if !db.dialect().undoes_tables {
-            return self.execute_on(&mut db, "and what was made before it stays");
-        }
-        let done = db::once(&mut db, |db| Ok(self.execute_on(db, NOTHING_CHANGED)?));
-        done.map_err(Stop::error)
-    }
-
-    /// What has been run in a transaction and undone is known to work.
-    fn try_out(&self, config: &Config) -> Result<()> {
-        let mut db = db::open(&config.database)?;
-        if !db.dialect().undoes_tables {
-            return Ok(());
-        }
-        let undone = db::once(&mut db, |db| {
-            self.execute_on(db, NOTHING_CHANGED)?;
-            Err::<(), Stop>(Stop::Undo)
-        });
-        match undone {
-            Ok(()) | Err(Stop::Undo) => Ok(()),
-            Err(stop) => Err(stop.error()),
-        }
-    }
-
-    fn execute_on(&self, db: &mut Db, so_far: &str) -> Result<()> {
-        for statement in &self.statements {
-            db.batch_execute(statement)
-                .with_context(|| format!("could not run, {so_far}: {}", head(statement)))?;
-        }
-        Ok(())
-    }
-
-    fn done(&self, args: &cli::Migrate) -> String {
-        if !self.steps.is_empty() {
-            self.steps.join("\n")
-        } else if removes(args) {
-            "nothing to do: nothing that this takes away is there".into()
-        } else {
-            "nothing to do: the database has all it needs".into()
-        }
-    }
-}
-
-/// What a statement begins with, without its comments: `--dry-run` shows all of it.
-fn head(statement: &str) -> &str {
-    let mut lines = statement.lines().map(str::trim);
-    lines
-        .find(|line| !line.is_empty() && !line.starts_with("--"))
-        .map_or(statement, |line| line.trim_end_matches([' ', '(']))
-}
-
-const NOTHING_CHANGED: &str = "and nothing was changed";
-
-/// Why a transaction is rolled back.
-enum Stop {
-    Undo,
-    Failed(anyhow::Error),
-}
-
-impl Stop {
-    fn error(self) -> anyhow::Error {
-        match self {
-            Stop::Undo => anyhow::anyhow!("undone"),
-            Stop::Failed(error) => error,
-        }
-    }
-}
-
-impl From<diesel::result::Error> for Stop {
-    fn from(error: diesel::result::Error) -> Self {
-        Stop::Failed(anyhow::Error::new(error).context("could not migrate; nothing was changed"))
-    }
-}
-
-impl From<anyhow::Error> for Stop {
-    fn from(error: anyhow::Error) -> Self {
-        Stop::Failed(error)
-    }
 }
 
 fn create(found: &Found, dialect: &Dialect, project: &Path) -> Result<Script> {

@@ -1,0 +1,54 @@
+//! What `migrate` finds.
+
+use diesel::QueryResult;
+
+use crate::{
+    db::{self, Db},
+    legacy,
+    platform::{
+        standing::{Flaws, Standing},
+        view::Platform,
+    },
+};
+
+/// What there is in the database; nothing, in a new one.
+#[derive(Default)]
+pub struct Found {
+    relations: Vec<String>,
+    pub platform: Platform,
+    pub standing: Standing,
+    /// Of an operator's own view.
+    pub flaws: Flaws,
+    pub log_columns: Vec<String>,
+    pub done: db::Done,
+    pub laravel: Vec<String>,
+}
+
+impl Found {
+    pub fn read(db: &mut Db) -> QueryResult<Self> {
+        let standing = Standing::read(db)?;
+        let flaws = match standing {
+            Standing::Theirs => Flaws::read(db)?,
+            _ => Flaws::default(),
+        };
+        Ok(Self {
+            relations: db::relations(db)?,
+            platform: Platform::read(db)?,
+            standing,
+            flaws,
+            log_columns: db::columns(db, legacy::TABLE)?,
+            done: db::Done::read(db)?,
+            laravel: db::laravel_migrations(db)?,
+        })
+    }
+
+    pub fn has(&self, relation: &str) -> bool {
+        self.relations.iter().any(|name| name == relation)
+    }
+
+    /// No table at all, but those of an earlier run.
+    pub fn is_empty(&self) -> bool {
+        let ours = |name: &String| name.starts_with("__diesel");
+        self.relations.iter().all(ours)
+    }
+}
