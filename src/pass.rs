@@ -2,6 +2,7 @@
 
 mod account;
 mod budget;
+mod deliver;
 mod drain;
 pub mod dry_run;
 pub mod line;
@@ -12,43 +13,25 @@ pub mod summary;
 mod take;
 pub mod window;
 
-use std::{
-    collections::BTreeSet,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{self, Sender},
-    thread::{self, Builder, Scope as Threads},
-    time::Duration,
-};
-
 use anyhow::{Context, Result};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use diesel::QueryResult;
-use indicatif::{ProgressBar, ProgressDrawTarget};
-use log::{info, warn};
+use indicatif::ProgressBar;
+use log::warn;
 
 pub use self::budget::Budget;
 use self::{
-    drain::Report,
-    line::Transport,
-    summary::{Channels, Summary, Tally},
+    deliver::Told,
+    summary::{Channels, Summary},
     window::Window,
 };
 use crate::{
     config::{self, Config},
     db::{self, Db},
-    exit::{self, Exit},
     ledger::{self, Channel, Scope, enqueue},
     legacy,
-    message::Renderer,
     time::{Clock, Zone},
-    whatsapp,
 };
-
-/// A long pass looks for new work this often.
-const ROUND: Duration = Duration::from_secs(60);
-
-/// Fewer deliveries than this are done before a person could watch them.
-const WORTH_A_BAR: u64 = 100;
 
 /// What a pass is given.
 pub struct Pass<'a> {
@@ -151,148 +134,10 @@ pub fn run(db: &mut Db, pass: &Pass) -> Result<Summary> {
     }
     let mut channels = Channels::default();
     prepare::run(db, pass, &mut channels).context("could not enqueue what is due")?;
-    let told = deliver(db, pass, &mut channels)?;
+    let told = deliver::all(db, pass, &mut channels)?;
     pass.bar.finish_and_clear();
     update_log(db, pass, &told).context("could not update session_reminder_logs")?;
     Ok(Summary::new(channels, pass))
-}
-
-/// The session starts that somebody was told of with the lead that Laravel's log knows.
-type Told = BTreeSet<(i64, NaiveDateTime)>;
-
-/// Lets both channels work, each in its own thread with its own connection to the database, so that neither waits for
-/// the other. While they work, every minute brings what has become due meanwhile.
-fn deliver(db: &mut Db, pass: &Pass, channels: &mut Channels) -> Result<Told> {
-    let transports = transports(pass, channels);
-    let config = pass.config;
-    let folder = config.reminder.templates.as_deref();
-    let renderer = Renderer::new(&config.app, config.reminder.locale, folder, pass.zone.0)?;
-    let mut told = Told::new();
-    show_progress(db, pass)?;
-    thread::scope(|threads| {
-        let (ended, endings) = mpsc::channel();
-        let all: Vec<Channel> = transports.iter().map(Transport::channel).collect();
-        let (mut ready, mut working) = (all.clone(), Vec::new());
-        loop {
-            for transport in &transports {
-                let channel = transport.channel();
-                if !ready.contains(&channel) || working.contains(&channel) {
-                    continue;
-                }
-                let tally = channels.of(channel);
-                match start(threads, db, pass, tally, transport, &renderer, &ended) {
-                    Ok(true) => working.push(channel),
-                    Ok(false) => {}
-                    Err(error) => {
-                        warn!("{} could not start: {error:#}", channel.name());
-                        tally.stop(exit::of(&error), format!("{error:#}"));
-                        ready.retain(|other| *other != channel);
-                    }
-                }
-            }
-            if working.is_empty() {
-                return Ok(told);
-            }
-            match endings.recv_timeout(ROUND) {
-                Ok((channel, report)) => {
-                    working.retain(|other| *other != channel);
-                    // One that found nothing waits for the next round: what seems to wait is being claimed by another host.
-                    if report.tally.stopped.is_some() || report.tally.is_empty() {
-                        ready.retain(|other| *other != channel);
-                    }
-                    channels.of(channel).add(report.tally);
-                    told.extend(report.told);
-                }
-                Err(_) => {
-                    if let Err(error) = prepare::run(db, pass, channels) {
-                        warn!("could not look for what has become due meanwhile: {error}");
-                    }
-                    ready.clone_from(&all);
-                    ready.retain(|channel| channels.of(*channel).stopped.is_none());
-                }
-            }
-        }
-    })
-}
-
-/// A bar on the terminal, where there is much to do and somebody watches.
-fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
-    let mut waiting = 0;
-    for channel in pass.channels() {
-        waiting += ledger::claim::count(db, channel, &pass.scope, pass.clock.now())?;
-    }
-    pass.bar.set_length(waiting.unsigned_abs());
-    if pass.show_progress && waiting.unsigned_abs() >= WORTH_A_BAR {
-        pass.bar.set_draw_target(ProgressDrawTarget::stderr());
-    }
-    Ok(())
-}
-
-/// The means of delivery of every channel that can work; what keeps the others from it is noted.
-fn transports<'a>(pass: &Pass<'a>, channels: &mut Channels) -> Vec<Transport<'a>> {
-    let mut transports = Vec::new();
-    let broken = |problems: &[config::Problem]| {
-        let names = problems.iter().map(|problem| problem.variable.as_str());
-        format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
-    };
-    match &pass.config.mail {
-        config::Channel::On(mail) => transports.push(Transport::Mail(mail)),
-        config::Channel::Broken(problems) => channels
-            .of(Channel::Mail)
-            .stop(Exit::Config, broken(problems)),
-        config::Channel::Off(_) => {}
-    }
-    match &pass.config.whatsapp {
-        config::Channel::On(whatsapp) => {
-            transports.push(Transport::Whatsapp(
-                whatsapp,
-                whatsapp::Client::new(whatsapp),
-            ));
-        }
-        config::Channel::Broken(problems) => channels
-            .of(Channel::Whatsapp)
-            .stop(Exit::Config, broken(problems)),
-        config::Channel::Off(_) => {}
-    }
-    transports.retain(|transport| pass.scope.includes(transport.channel()));
-    transports
-}
-
-/// Whether a channel has work, and is not held back after it broke down.
-fn may_start(db: &mut Db, pass: &Pass, tally: &mut Tally, channel: Channel) -> QueryResult<bool> {
-    let now = pass.clock.now();
-    let database = &pass.config.database;
-    if let Some(reason) = db::again(db, database, |db| ledger::held(db, channel, now))? {
-        info!("{}: {reason}", channel.name());
-        tally.stop(Exit::TryLater, reason);
-        return Ok(false);
-    }
-    Ok(!pass.budget.is_empty() && ledger::claim::count(db, channel, &pass.scope, now)? > 0)
-}
-
-/// Lets a channel work, if there is something to do; false where there is not.
-fn start<'scope, 'a: 'scope>(
-    threads: &'scope Threads<'scope, '_>,
-    db: &mut Db,
-    pass: &'scope Pass<'a>,
-    tally: &mut Tally,
-    transport: &'scope Transport<'a>,
-    renderer: &'scope Renderer,
-    ended: &Sender<(Channel, Report)>,
-) -> Result<bool> {
-    if !may_start(db, pass, tally, transport.channel())? {
-        return Ok(false);
-    }
-    let (db, ended) = (db::open(&pass.config.database)?, ended.clone());
-    let work = move || {
-        let run = || drain::run(db, pass, transport, renderer);
-        let report = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report::of_bug());
-        // A pass that has gone wrong meanwhile no longer counts.
-        let _ = ended.send((transport.channel(), report));
-    };
-    let started = Builder::new().spawn_scoped(threads, work);
-    started.context("the host allows no more threads")?;
-    Ok(true)
 }
 
 fn update_log(db: &mut Db, pass: &Pass, told: &Told) -> QueryResult<()> {

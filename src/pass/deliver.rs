@@ -1,0 +1,206 @@
+//! Both channels side by side, each in its own thread with its own connection to the database, so that neither waits for
+//! the other. While they work, every minute brings what has become due meanwhile.
+
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc::{self, Sender},
+    thread::{self, Builder, Scope as Threads},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use chrono::NaiveDateTime;
+use diesel::QueryResult;
+use indicatif::ProgressDrawTarget;
+use log::{info, warn};
+
+use super::{
+    Pass,
+    drain::{self, Report},
+    line::Transport,
+    prepare,
+    summary::{Channels, Tally},
+};
+use crate::{
+    config,
+    db::{self, Db},
+    exit::{self, Exit},
+    ledger::{self, Channel},
+    message::Renderer,
+    whatsapp,
+};
+
+/// A long pass looks for new work this often.
+const ROUND: Duration = Duration::from_secs(60);
+
+/// Fewer deliveries than this are done before a person could watch them.
+const WORTH_A_BAR: u64 = 100;
+
+/// The session starts that somebody was told of with the lead that Laravel's log knows.
+pub type Told = BTreeSet<(i64, NaiveDateTime)>;
+
+/// Delivers what is due on both channels.
+pub fn all(db: &mut Db, pass: &Pass, channels: &mut Channels) -> Result<Told> {
+    let transports = transports(pass, channels);
+    let config = pass.config;
+    let folder = config.reminder.templates.as_deref();
+    let renderer = Renderer::new(&config.app, config.reminder.locale, folder, pass.zone.0)?;
+    show_progress(db, pass)?;
+    thread::scope(|threads| {
+        let (ended, endings) = mpsc::channel();
+        let mut shift = Shift {
+            threads,
+            pass,
+            renderer: &renderer,
+            ended,
+            ready: transports.iter().map(Transport::channel).collect(),
+            working: Vec::new(),
+            told: Told::new(),
+        };
+        loop {
+            shift.begin(db, &transports, channels);
+            if shift.working.is_empty() {
+                return Ok(shift.told);
+            }
+            match endings.recv_timeout(ROUND) {
+                Ok((channel, report)) => shift.end(channel, report, channels),
+                Err(_) => shift.round(db, &transports, channels),
+            }
+        }
+    })
+}
+
+/// Who works.
+struct Shift<'scope, 'env, 'a> {
+    threads: &'scope Threads<'scope, 'env>,
+    pass: &'scope Pass<'a>,
+    renderer: &'scope Renderer,
+    ended: Sender<(Channel, Report)>,
+    /// The channels that may begin, as soon as there is something to do.
+    ready: Vec<Channel>,
+    working: Vec<Channel>,
+    told: Told,
+}
+
+impl<'scope, 'a: 'scope> Shift<'scope, '_, 'a> {
+    /// Lets every channel begin that may and has something to do.
+    fn begin(&mut self, db: &mut Db, transports: &'scope [Transport<'a>], channels: &mut Channels) {
+        for transport in transports {
+            let channel = transport.channel();
+            if !self.ready.contains(&channel) || self.working.contains(&channel) {
+                continue;
+            }
+            let tally = channels.of(channel);
+            match self.start(db, transport, tally) {
+                Ok(true) => self.working.push(channel),
+                Ok(false) => {}
+                Err(error) => {
+                    warn!("{} could not start: {error:#}", channel.name());
+                    tally.stop(exit::of(&error), format!("{error:#}"));
+                    self.ready.retain(|other| *other != channel);
+                }
+            }
+        }
+    }
+
+    /// False where there is nothing to do.
+    fn start(
+        &self,
+        db: &mut Db,
+        transport: &'scope Transport<'a>,
+        tally: &mut Tally,
+    ) -> Result<bool> {
+        let (pass, renderer, ended) = (self.pass, self.renderer, self.ended.clone());
+        if !may_start(db, pass, tally, transport.channel())? {
+            return Ok(false);
+        }
+        let db = db::open(&pass.config.database)?;
+        let work = move || {
+            let run = || drain::run(db, pass, transport, renderer);
+            let report = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report::of_bug());
+            // A pass that has gone wrong meanwhile no longer counts.
+            let _ = ended.send((transport.channel(), report));
+        };
+        let started = Builder::new().spawn_scoped(self.threads, work);
+        started.context("the host allows no more threads")?;
+        Ok(true)
+    }
+
+    /// A channel has done what it could.
+    fn end(&mut self, channel: Channel, report: Report, channels: &mut Channels) {
+        self.working.retain(|other| *other != channel);
+        // One that found nothing waits for the next round: what seems to wait is being claimed by another host.
+        if report.tally.stopped.is_some() || report.tally.is_empty() {
+            self.ready.retain(|other| *other != channel);
+        }
+        channels.of(channel).add(report.tally);
+        self.told.extend(report.told);
+    }
+
+    /// A minute has passed.
+    fn round(&mut self, db: &mut Db, transports: &[Transport], channels: &mut Channels) {
+        if let Err(error) = prepare::run(db, self.pass, channels) {
+            warn!("could not look for what has become due meanwhile: {error}");
+        }
+        let all = transports.iter().map(Transport::channel);
+        self.ready = all
+            .filter(|channel| channels.of(*channel).stopped.is_none())
+            .collect();
+    }
+}
+
+/// A bar on the terminal, where there is much to do and somebody watches.
+fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
+    let mut waiting = 0;
+    for channel in pass.channels() {
+        waiting += ledger::claim::count(db, channel, &pass.scope, pass.clock.now())?;
+    }
+    pass.bar.set_length(waiting.unsigned_abs());
+    if pass.show_progress && waiting.unsigned_abs() >= WORTH_A_BAR {
+        pass.bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    Ok(())
+}
+
+/// The means of delivery of every channel that can work; what keeps the others from it is noted.
+fn transports<'a>(pass: &Pass<'a>, channels: &mut Channels) -> Vec<Transport<'a>> {
+    let mut transports = Vec::new();
+    let broken = |problems: &[config::Problem]| {
+        let names = problems.iter().map(|problem| problem.variable.as_str());
+        format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
+    };
+    match &pass.config.mail {
+        config::Channel::On(mail) => transports.push(Transport::Mail(mail)),
+        config::Channel::Broken(problems) => channels
+            .of(Channel::Mail)
+            .stop(Exit::Config, broken(problems)),
+        config::Channel::Off(_) => {}
+    }
+    match &pass.config.whatsapp {
+        config::Channel::On(whatsapp) => {
+            transports.push(Transport::Whatsapp(
+                whatsapp,
+                whatsapp::Client::new(whatsapp),
+            ));
+        }
+        config::Channel::Broken(problems) => channels
+            .of(Channel::Whatsapp)
+            .stop(Exit::Config, broken(problems)),
+        config::Channel::Off(_) => {}
+    }
+    transports.retain(|transport| pass.scope.includes(transport.channel()));
+    transports
+}
+
+/// Whether a channel has work, and is not held back after it broke down.
+fn may_start(db: &mut Db, pass: &Pass, tally: &mut Tally, channel: Channel) -> QueryResult<bool> {
+    let now = pass.clock.now();
+    let database = &pass.config.database;
+    if let Some(reason) = db::again(db, database, |db| ledger::held(db, channel, now))? {
+        info!("{}: {reason}", channel.name());
+        tally.stop(Exit::TryLater, reason);
+        return Ok(false);
+    }
+    Ok(!pass.budget.is_empty() && ledger::claim::count(db, channel, &pass.scope, now)? > 0)
+}
