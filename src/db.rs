@@ -144,7 +144,7 @@ pub fn dialect(database: &Database) -> Result<&'static Dialect> {
 fn not_built<T>(database: &Database) -> Result<T> {
     let text = format!(
         "this binary cannot open {}: build one that serves every database with `apt-get install libpq-dev libmariadb-dev \
-         pkg-config && cargo build --release --features full`",
+         pkg-config && cargo build --release --locked --features full`",
         database.describe()
     );
     bail!(exit::error(Exit::Config, text))

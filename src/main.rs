@@ -15,6 +15,9 @@
 //!
 //! Data flows one way: `send` → enqueue → claim → render → deliver → record → exit code.
 
+#[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+compile_error!("choose a database: --features sqlite, postgres, mysql, or full for all three");
+
 mod cli;
 mod commands;
 mod config;

@@ -136,7 +136,9 @@ pub fn run(db: &mut Db, pass: &Pass) -> Result<Summary> {
     prepare::run(db, pass, &mut channels).context("could not enqueue what is due")?;
     let told = deliver::all(db, pass, &mut channels)?;
     pass.bar.finish_and_clear();
-    update_log(db, pass, &told).context("could not update session_reminder_logs")?;
+    if let Err(error) = update_log(db, pass, &told) {
+        warn!("could not update session_reminder_logs: {error}");
+    }
     Ok(Summary::new(channels, pass))
 }
 

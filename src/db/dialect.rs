@@ -30,7 +30,7 @@ pub struct Dialect {
     pub reminders: &'static str,
     /// What Laravel's own migration of the opt-in adds.
     pub opt_in_column: &'static str,
-    /// After the view has been made: lets those read it who may read the ledger, where a new view is nobody's else.
+    /// After the view has been made: lets those read it who may write the ledger, where a new view is nobody's else.
     pub share_view: Option<&'static str>,
     pub view_sql: ViewSql,
 }

@@ -38,7 +38,15 @@ pub const DIALECT: Dialect = Dialect {
     skip_locked: " FOR UPDATE SKIP LOCKED",
     // A ledger that is empty for the planner would be read as a whole for each participant, while another host fills it.
     by_unique_key: "FORCE INDEX (session_reminder_deliveries_unique)",
-    mistyped: None,
+    mistyped: Some(|view| {
+        format!(
+            "SELECT concat(column_name, ' is ', data_type, ' and must be a number: CAST(… AS SIGNED)') AS name
+             FROM information_schema.columns WHERE table_schema = database() AND table_name = '{view}'
+             AND column_name IN ('session_id', 'user_id', 'duration_minutes', 'whatsapp_opt_in')
+             AND data_type IN ('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext')
+             ORDER BY ordinal_position"
+        )
+    }),
     create_index: "CREATE INDEX",
     undoes_tables: false,
     new_database: None,
@@ -60,10 +68,11 @@ pub const DIALECT: Dialect = Dialect {
 };
 
 /// Diesel sets the zone to UTC: set back, the `TIMESTAMP` columns have the digits that Laravel wrote. READ COMMITTED, so
-/// that reading the platform's tables locks nothing in them. Whatever does not fit a column is to be an error.
+/// that reading the platform's tables locks nothing in them. Whatever does not fit a column is to be an error. A host
+/// that vanishes in the middle of a transaction keeps its rows locked no longer than their lease.
 const SESSION: &str =
     "SET SESSION time_zone = DEFAULT, sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION',
-    innodb_lock_wait_timeout = 10; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;";
+    innodb_lock_wait_timeout = 10, wait_timeout = 150; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;";
 
 /// For the connection and the login together: the client library waits for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,37 +80,37 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// Ends with 78 where the server refuses the user or has no such database, or TLS is wanted and there is none; with 75
 /// where it cannot be reached.
+///
+/// In a thread, which is left behind when this takes too long: by a server that accepts and then is silent.
 pub fn open(server: &Server) -> Result<MysqlConnection> {
     let what = || format!("could not open the MySQL database {}", server.describe());
-    let mut db = connect(server).with_context(what)?;
-    db.batch_execute(SESSION).with_context(what)?;
-    if !has_plain_name(server) {
-        let name = server.database.replace('`', "``");
-        db.batch_execute(&format!("USE `{name}`"))
-            .with_context(what)?;
-    }
-    check_tls(&mut db, server)?;
-    Ok(db)
-}
-
-/// Connects in a thread, which is left behind when it takes too long: to a server that accepts and then is silent.
-fn connect(server: &Server) -> Result<MysqlConnection> {
-    let url = url(server);
     let (done, connected) = mpsc::channel();
+    let own = server.clone();
     let work = move || {
         // Nobody listens any more when this has taken too long.
-        let _ = done.send(MysqlConnection::establish(&url));
+        let _ = done.send(connect(&own));
     };
     Builder::new()
         .spawn(work)
         .context("the host allows no more threads")?;
     match connected.recv_timeout(PATIENCE) {
-        Ok(db) => Ok(db?),
+        Ok(db) => db.with_context(what),
         Err(_) => {
             let text = format!("it has been silent for {} s", PATIENCE.as_secs());
-            Err(exit::error(Exit::TryLater, text))
+            Err(exit::error(Exit::TryLater, text)).with_context(what)
         }
     }
+}
+
+fn connect(server: &Server) -> Result<MysqlConnection> {
+    let mut db = MysqlConnection::establish(&url(server))?;
+    db.batch_execute(SESSION)?;
+    if !has_plain_name(server) {
+        let name = server.database.replace('`', "``");
+        db.batch_execute(&format!("USE `{name}`"))?;
+    }
+    check_tls(&mut db, server)?;
+    Ok(db)
 }
 
 /// As Diesel takes it. The password and all other parts may hold any character.
@@ -187,6 +196,10 @@ pub fn cure(error: &str) -> Option<&'static str> {
         )
     } else if says("TLS/SSL error") && says("certificate") {
         Some("MYSQL_ATTR_SSL_CA is to be the authority that signed the server's certificate")
+    } else if says("is blocked because of many connection errors") {
+        Some(
+            "the server bars this host: correct DB_PASSWORD, and let `mariadb-admin flush-hosts` lift the bar",
+        )
     } else if says("Unknown database") {
         Some("correct DB_DATABASE or DATABASE_URL")
     } else if says("SKIP LOCKED") {

@@ -57,11 +57,10 @@ pub const DIALECT: Dialect = Dialect {
     reminders: include_str!("../../migrations/postgres/2026-11-22-000002_reminders/up.sql"),
     opt_in_column: "ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in boolean NOT NULL DEFAULT false;",
     share_view: Some(
-        "DO $$ DECLARE reader text; BEGIN
-    FOR reader IN SELECT DISTINCT CASE grantee WHEN 'PUBLIC' THEN 'PUBLIC' ELSE quote_ident(grantee) END
-        FROM information_schema.role_table_grants
-        WHERE table_name = 'session_reminder_deliveries' AND table_schema = current_schema() AND privilege_type = 'SELECT'
-    LOOP EXECUTE 'GRANT SELECT ON session_participants TO ' || reader; END LOOP;
+        "DO $$ DECLARE sender text; BEGIN
+    FOR sender IN SELECT DISTINCT grantee::regrole::text FROM pg_class, aclexplode(relacl)
+        WHERE oid = to_regclass('session_reminder_deliveries') AND privilege_type = 'INSERT' AND grantee <> 0
+    LOOP EXECUTE 'GRANT SELECT ON session_participants TO ' || sender; END LOOP;
 END $$;",
     ),
     view_sql: ViewSql {
@@ -171,7 +170,11 @@ fn sslmode(mode: TlsMode) -> &'static str {
 /// By the words of libpq and of a server that speaks English.
 pub fn cure(error: &str) -> Option<&'static str> {
     let says = |words: &str| error.contains(words);
-    if says("password authentication failed") || says("no password supplied") {
+    if says("authentication failed for user")
+        || says("no password supplied")
+        || says("is not permitted to log in")
+        || (says("role \"") && says("does not exist"))
+    {
         Some("correct DB_USERNAME and DB_PASSWORD, or DATABASE_URL")
     } else if says("server does not support SSL") {
         Some("let the server offer TLS, or correct DB_SSLMODE or the URL's sslmode")

@@ -19,7 +19,7 @@ type Transactions = <Db as Connection>::TransactionManager;
 
 /// Other hosts' transactions can stand in the way of ours so often, and so long.
 const TRIES: u32 = 10;
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs `work` in a transaction, and again from its beginning when another host's transaction has spoilt it: a deadlock, or
 /// a row that both made at the same moment. (Servers tell these apart in their own languages; what is wrong for good is

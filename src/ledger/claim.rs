@@ -207,14 +207,15 @@ fn waiting() -> _ {
     ledger::table.filter(ledger::status.eq(pending))
 }
 
-/// Ends rows that were not claimed, all for the same reason: `cancelled`, `missed`, `failed` or `unknown`.
+/// Ends rows that were not claimed, all for the same reason: `cancelled`, `missed`, `failed` or `unknown`; how many there
+/// still were.
 pub fn end(
     db: &mut Db,
     rows: &[i64],
     ending: &str,
     fault: &Fault,
     now: DateTime<Utc>,
-) -> QueryResult<()> {
+) -> QueryResult<usize> {
     update(waiting().filter(ledger::id.eq_any(rows)))
         .set((
             ledger::status.eq(ending),
@@ -223,6 +224,5 @@ pub fn end(
             ledger::error.eq(&fault.reason),
             ledger::updated_at.eq(now.naive_utc()),
         ))
-        .execute(db)?;
-    Ok(())
+        .execute(db)
 }

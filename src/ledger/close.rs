@@ -10,7 +10,7 @@ use diesel::{
 use super::{Channel, Condition, HELD, Scope, delay, of_session, starts_in, status};
 use crate::{
     config::InDoubt,
-    db::{Db, schema::session_reminder_deliveries as ledger},
+    db::{self, AT_ONCE, Db, schema::session_reminder_deliveries as ledger},
     outcome::Fault,
     time::Zone,
 };
@@ -38,16 +38,37 @@ pub fn miss_started(
             ledger::updated_at.eq(now.naive_utc()),
         )
     };
-    let in_doubt = too_late().and(ledger::rendered_at.is_not_null());
-    let unknown = update(ledger::table.filter(in_doubt)).set(ended(status::UNKNOWN));
-    let unknown = unknown.execute(db)?;
-    let stated = too_late().and(ledger::error_code.is_not_null());
-    let missed = update(ledger::table.filter(stated)).set(ended(status::MISSED));
-    let missed = missed.execute(db)?;
-    let why = ledger::error_code.eq("too_late");
-    let unstated = update(ledger::table.filter(too_late()));
-    let unstated = unstated.set((ended(status::MISSED), why)).execute(db)?;
-    Ok((missed + unstated, unknown))
+    let (mut missed, mut unknown) = (0, 0);
+    for rows in unlocked(db, || {
+        Box::new(too_late().and(ledger::rendered_at.is_not_null()))
+    })? {
+        let rows = update(ledger::table.filter(rows));
+        unknown += rows.set(ended(status::UNKNOWN)).execute(db)?;
+    }
+    for rows in unlocked(db, || {
+        Box::new(too_late().and(ledger::error_code.is_not_null()))
+    })? {
+        let rows = update(ledger::table.filter(rows));
+        missed += rows.set(ended(status::MISSED)).execute(db)?;
+    }
+    for rows in unlocked(db, too_late)? {
+        let why = ledger::error_code.eq("too_late");
+        let rows = update(ledger::table.filter(rows));
+        missed += rows.set((ended(status::MISSED), why)).execute(db)?;
+    }
+    Ok((missed, unknown))
+}
+
+/// The rows that meet a condition, without those that another host's transaction holds: nobody waits for a host that may
+/// have vanished. As conditions, a batch each; they are locked until the transaction ends.
+fn unlocked(db: &mut Db, condition: impl Fn() -> Condition) -> QueryResult<Vec<Condition>> {
+    if db.dialect().skip_locked.is_empty() {
+        return Ok(vec![condition()]);
+    }
+    let rows = ledger::table.filter(condition()).select(ledger::id);
+    let ids: Vec<i64> = db::locked(db, rows).load(db)?;
+    let batch = |ids: &[i64]| -> Condition { Box::new(ledger::id.eq_any(ids.to_vec())) };
+    Ok(ids.chunks(AT_ONCE).map(batch).collect())
 }
 
 /// Rows that wait although their session begins.
@@ -88,16 +109,18 @@ fn of_channel(channel: Channel, scope: &Scope) -> Condition {
 /// Holds back every row of a channel that broke down, each by its own growing delay.
 pub fn hold(db: &mut Db, channel: Channel, fault: &Fault, now: DateTime<Utc>) -> QueryResult<()> {
     for tries in (0..=3).rev() {
-        let waiting = waiting(channel, now).and(tried(tries));
-        update(ledger::table.filter(waiting))
-            .set((
-                ledger::attempts.eq(ledger::attempts + 1),
-                ledger::next_attempt_at.eq((now + delay(tries + 1)).naive_utc()),
-                ledger::error_code.eq(&fault.code),
-                ledger::error.eq(format!("{HELD}{}", fault.reason)),
-                ledger::updated_at.eq(now.naive_utc()),
-            ))
-            .execute(db)?;
+        let waiting = || -> Condition { Box::new(waiting(channel, now).and(tried(tries))) };
+        for rows in unlocked(db, waiting)? {
+            update(ledger::table.filter(rows))
+                .set((
+                    ledger::attempts.eq(ledger::attempts + 1),
+                    ledger::next_attempt_at.eq((now + delay(tries + 1)).naive_utc()),
+                    ledger::error_code.eq(&fault.code),
+                    ledger::error.eq(format!("{HELD}{}", fault.reason)),
+                    ledger::updated_at.eq(now.naive_utc()),
+                ))
+                .execute(db)?;
+        }
     }
     Ok(())
 }
@@ -141,32 +164,39 @@ pub fn recover(
 ) -> QueryResult<Recovered> {
     // What this pass itself has claimed is still on its way, however slowly.
     let others = || ledger::claimed_by.assume_not_null().ne(claimant.to_owned());
-    let left = || of_channel(channel, scope).and(abandoned(now)).and(others());
+    let left =
+        || -> Condition { Box::new(of_channel(channel, scope).and(abandoned(now)).and(others())) };
     let mut recovered = Recovered::default();
     if channel == Channel::Whatsapp || in_doubt == InDoubt::Resend {
-        recovered.again = update(ledger::table.filter(left()).filter(not(started(zone, now))))
-            .set((
-                ledger::status.eq(status::PENDING),
-                ledger::next_attempt_at.eq(now.naive_utc()),
-                ledger::updated_at.eq(now.naive_utc()),
-            ))
-            .execute(db)?;
+        for rows in unlocked(db, || Box::new(left().and(not(started(zone, now)))))? {
+            recovered.again += update(ledger::table.filter(rows))
+                .set((
+                    ledger::status.eq(status::PENDING),
+                    ledger::next_attempt_at.eq(now.naive_utc()),
+                    ledger::updated_at.eq(now.naive_utc()),
+                ))
+                .execute(db)?;
+        }
     }
     let unknown = (
         ledger::status.eq(status::UNKNOWN),
         ledger::updated_at.eq(now.naive_utc()),
     );
     // What the pass that was in doubt has said stays on record.
-    let said = left().and(ledger::error_code.is_not_null());
-    recovered.unknown = update(ledger::table.filter(said))
-        .set(unknown)
-        .execute(db)?;
+    for rows in unlocked(db, || {
+        Box::new(left().and(ledger::error_code.is_not_null()))
+    })? {
+        let said = update(ledger::table.filter(rows));
+        recovered.unknown += said.set(unknown).execute(db)?;
+    }
     let why = (
         ledger::error_code.eq("in_doubt"),
         ledger::error.eq("the pass ended between handing it over and recording it"),
     );
-    let unsaid = update(ledger::table.filter(left()));
-    recovered.unknown += unsaid.set((unknown, why)).execute(db)?;
+    for rows in unlocked(db, left)? {
+        let unsaid = update(ledger::table.filter(rows));
+        recovered.unknown += unsaid.set((unknown, why)).execute(db)?;
+    }
     Ok(recovered)
 }
 

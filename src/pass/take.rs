@@ -197,8 +197,9 @@ impl Endings {
     ) -> QueryResult<()> {
         for ((ending, fault), rows) in self.0 {
             let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
-            claim::end(db, &ids, ending, &fault, now)?;
-            for row in &rows {
+            let ended = claim::end(db, &ids, ending, &fault, now)?;
+            // Another host may have ended some of them a moment ago, and says so itself.
+            for row in rows.iter().take(ended) {
                 note(tally, row, channel, ending, &fault);
             }
         }

@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     process::{Child, Stdio},
-    time::Duration,
+    sync::atomic::Ordering::SeqCst,
+    time::{Duration, Instant},
 };
 
 use crate::{
     smtp::{Mail, Phase, Reply, Smtp},
-    support::{NOW, Platform, Run, START, on_sqlite},
+    support::{NOW, Platform, Run, START, busy_smtp, on_sqlite},
     twilio::Twilio,
 };
 
@@ -183,4 +184,33 @@ fn what_a_killed_host_had_claimed_is_taken_over_when_its_lease_has_ended() {
     nobody_lost(&smtp, 300, claimed);
     messaged_once(&twilio, 150);
     all_sent(&platform, 300);
+}
+
+/// What a host leaves that loses its network between its claim and its commit: the server does not know yet.
+#[test]
+fn a_host_that_vanishes_in_a_transaction_keeps_only_its_own_rows_from_the_others() {
+    if on_sqlite() {
+        return;
+    }
+    let twilio = Twilio::start();
+    let (smtp, busy) = busy_smtp();
+    let platform = course(&smtp, &twilio, 20);
+    platform.send().succeeds();
+    busy.store(false, SeqCst);
+    let mut vanished = platform.database();
+    let its = "session_reminder_deliveries WHERE user_id = 3 AND channel = 'mail'";
+    let id = platform.rows("id", its).remove(0);
+    vanished
+        .run(&format!(
+            "BEGIN; UPDATE session_reminder_deliveries SET status = 'sending', claimed_by = 'vanished',
+             lease_until = '2026-11-23 09:02:00' WHERE id = {id}"
+        ))
+        .unwrap();
+    let began = Instant::now();
+    platform.send_at("2026-11-23T16:02:00+07:00").succeeds();
+    assert!(began.elapsed() < Duration::from_secs(9), "it waited");
+    assert_eq!(smtp.mails().len(), 19);
+    vanished.run("ROLLBACK").unwrap();
+    platform.send_at("2026-11-23T16:03:00+07:00").succeeds();
+    everybody_once(&smtp, &twilio, 20);
 }

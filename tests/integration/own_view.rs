@@ -125,6 +125,26 @@ fn a_start_with_a_zone_of_its_own_is_refused_where_the_database_would_turn_it() 
 }
 
 #[test]
+fn a_text_where_a_number_belongs_is_named_where_it_could_not_be_read() {
+    let platform = Platform::empty();
+    if platform.back_end() != BackEnd::Mysql {
+        return;
+    }
+    platform.sql(&format!(
+        "CREATE VIEW {VIEW} AS SELECT 7 AS session_id, 1 AS course_id, 'Gamelan' AS session_title, 'Seni' AS course_title,
+         '{START}' AS scheduled_at, '90 menit' AS duration_minutes, 'online' AS mode, NULL AS modality,
+         NULL AS meeting_url, NULL AS location, 3 AS user_id, 'A' AS name, 'a@example.org' AS email, NULL AS phone,
+         0 AS whatsapp_opt_in, NULL AS timezone, NULL AS locale"
+    ));
+    let refused = platform.run(&["migrate"]).exits(78);
+    assert!(
+        refused.stderr.contains("duration_minutes is varchar"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
 fn ids_of_another_type_are_read_or_named_with_the_cure() {
     let smtp = Smtp::start();
     let platform = Platform::empty().mail(&smtp);

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS session_reminder_deliveries (
     updated_at DATETIME NOT NULL,
     UNIQUE KEY session_reminder_deliveries_unique
         (course_session_id, user_id, channel, kind, lead_minutes, scheduled_at),
+    KEY session_reminder_deliveries_sent (channel, sent_at),
     KEY session_reminder_deliveries_queue (status, channel, scheduled_at)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 

@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS session_reminder_deliveries (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS session_reminder_deliveries_unique ON session_reminder_deliveries
     (course_session_id, user_id, channel, kind, lead_minutes, scheduled_at);
+CREATE INDEX IF NOT EXISTS session_reminder_deliveries_sent ON session_reminder_deliveries (channel, sent_at);
 CREATE INDEX IF NOT EXISTS session_reminder_deliveries_queue ON session_reminder_deliveries (status, channel, scheduled_at);
 
 -- Laravel's own log, one row per session, in its own shape; there already where its migration has run.
