@@ -5,7 +5,8 @@ pub mod claim;
 pub mod close;
 pub mod enqueue;
 pub mod record;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod tests;
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};

@@ -170,7 +170,8 @@ pub fn next_session(
         .map(|(title, start)| (title.into(), start.into())))
 }
 
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod tests {
     use std::sync::{Arc, Mutex};
 

@@ -4,6 +4,8 @@
 //! One thread coordinates and is the only one to touch the database; each line has a thread. Never more than two rows per
 //! line are claimed, one on its way and one ready, so that a crash leaves at most that many in doubt.
 
+mod closing;
+
 use std::{
     collections::BTreeSet,
     mem,
@@ -16,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use log::{Level, info, log, warn};
 
 use super::{
@@ -35,7 +37,6 @@ use crate::{
     ledger::{
         self, Channel, Stop,
         claim::{self, Row},
-        close,
     },
     message::Renderer,
     outcome::{Fault, LOST, Outcome},
@@ -353,69 +354,4 @@ impl<'a> Coordinator<'a> {
         self.close_channel();
         self.report
     }
-
-    /// A stop is said when it begins, when its reason changes, and hourly. The codes tell reasons apart: the words often
-    /// hold a number that never comes twice.
-    fn loudness(&self, fault: &Fault, now: DateTime<Utc>) -> Level {
-        let said = |last: &Stop| {
-            last.code == fault.code
-                && same_hour(last.at.and_utc(), now)
-                && self.report.tally.sent == 0
-        };
-        match self.last_stop.as_ref().is_some_and(said) {
-            true => Level::Info,
-            false => Level::Error,
-        }
-    }
-
-    fn is_budget_spent(&mut self) -> bool {
-        let (now, max_per_day) = (self.pass.clock.now(), self.transport.max_per_day());
-        let left = budget::of_the_day(self.db, self.channel, max_per_day, now);
-        left.is_ok_and(|left| left == 0)
-    }
-
-    /// What the channel leaves behind: rows held back, or not recorded, or not reached in time.
-    fn close_channel(&mut self) {
-        let now = self.pass.clock.now();
-        if self.fault.is_none() && self.is_budget_spent() && self.waiting() > 0 {
-            let reason = "MAIL_MAX_PER_DAY is reached: the rest waits until mails of yesterday no longer count";
-            self.fault = Some(Fault::new("budget", reason));
-        }
-        if let Some(fault) = self.fault.take() {
-            if let Err(error) = db::write(self.db, |db| close::hold(db, self.channel, &fault, now))
-            {
-                warn!(
-                    "{}: could not hold its rows back: {error}",
-                    self.channel.name()
-                );
-            }
-            log!(
-                self.loudness(&fault, now),
-                "{} has stopped: {fault}",
-                self.channel.name()
-            );
-            self.report.tally.stop(Exit::TryLater, fault.to_string());
-        } else if let Some(error) = self.database.take() {
-            if !self.finished.is_empty() {
-                let lost = self.finished.len();
-                warn!(
-                    "{}: what became of {lost} deliveries could not be recorded",
-                    self.channel.name()
-                );
-            }
-            self.report
-                .tally
-                .stop(Exit::TryLater, format!("the database refused: {error}"));
-        } else if self.pass.clock.elapsed() >= LONGEST && self.waiting() > 0 {
-            self.report.tally.stop(
-                Exit::TryLater,
-                "the pass's time is over, the next one goes on",
-            );
-        }
-    }
-}
-
-/// Whether both are within the same hour of the clock.
-fn same_hour(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
-    one.timestamp().div_euclid(3600) == other.timestamp().div_euclid(3600)
 }

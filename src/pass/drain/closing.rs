@@ -1,0 +1,75 @@
+//! What a channel leaves behind: rows held back, or not recorded, or not reached in time.
+
+use chrono::{DateTime, Utc};
+use log::{Level, log, warn};
+
+use super::{Coordinator, LONGEST, budget};
+use crate::{
+    db,
+    exit::Exit,
+    ledger::{Stop, close},
+    outcome::Fault,
+};
+
+impl Coordinator<'_> {
+    pub(super) fn close_channel(&mut self) {
+        if self.fault.is_none() && self.is_budget_spent() && self.waiting() > 0 {
+            let reason = "MAIL_MAX_PER_DAY is reached: the rest waits until mails of yesterday no longer count";
+            self.fault = Some(Fault::new("budget", reason));
+        }
+        if let Some(fault) = self.fault.take() {
+            self.hold_back(&fault);
+        } else if let Some(error) = self.database.take() {
+            self.give_up(&error);
+        } else if self.pass.clock.elapsed() >= LONGEST && self.waiting() > 0 {
+            let reason = "the pass's time is over, the next one goes on";
+            self.report.tally.stop(Exit::TryLater, reason);
+        }
+    }
+
+    fn is_budget_spent(&mut self) -> bool {
+        let (now, max_per_day) = (self.pass.clock.now(), self.transport.max_per_day());
+        let left = budget::of_the_day(self.db, self.channel, max_per_day, now);
+        left.is_ok_and(|left| left == 0)
+    }
+
+    /// The channel has broken down: its rows wait.
+    fn hold_back(&mut self, fault: &Fault) {
+        let (now, name) = (self.pass.clock.now(), self.channel.name());
+        let held = db::write(self.db, |db| close::hold(db, self.channel, fault, now));
+        if let Err(error) = held {
+            warn!("{name}: could not hold its rows back: {error}");
+        }
+        log!(self.loudness(fault, now), "{name} has stopped: {fault}");
+        self.report.tally.stop(Exit::TryLater, fault.to_string());
+    }
+
+    /// A stop is said when it begins, when its reason changes, and hourly. The codes tell reasons apart: the words often
+    /// hold a number that never comes twice.
+    fn loudness(&self, fault: &Fault, now: DateTime<Utc>) -> Level {
+        let said = |last: &Stop| {
+            last.code == fault.code
+                && same_hour(last.at.and_utc(), now)
+                && self.report.tally.sent == 0
+        };
+        match self.last_stop.as_ref().is_some_and(said) {
+            true => Level::Info,
+            false => Level::Error,
+        }
+    }
+
+    /// The database has refused.
+    fn give_up(&mut self, error: &diesel::result::Error) {
+        let (lost, name) = (self.finished.len(), self.channel.name());
+        if lost > 0 {
+            warn!("{name}: what became of {lost} deliveries could not be recorded");
+        }
+        let reason = format!("the database refused: {error}");
+        self.report.tally.stop(Exit::TryLater, reason);
+    }
+}
+
+/// Whether both are within the same hour of the clock.
+fn same_hour(one: DateTime<Utc>, other: DateTime<Utc>) -> bool {
+    one.timestamp().div_euclid(3600) == other.timestamp().div_euclid(3600)
+}
