@@ -106,11 +106,13 @@ start_postgres() {
 start_mariadb() {
     server_folder my mysql
     port=$(free_port)
-    "${as_mysql[@]}" mariadb-install-db --no-defaults --datadir="$PWD/data" --skip-test-db \
-        --auth-root-authentication-method=normal > "$folder/server.log"
-    "${as_mysql[@]}" mariadbd --no-defaults --datadir="$PWD/data" --socket="$PWD/socket" --pid-file="$PWD/pid" \
-        --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --default-time-zone=+00:00 \
-        >> "$folder/server.log" 2>&1 &
+    # Each server that starts clears the folder for temporary tables of what others have there.
+    "${as_mysql[@]}" mkdir temporary
+    "${as_mysql[@]}" mariadb-install-db --no-defaults --datadir="$PWD/data" --tmpdir="$PWD/temporary" \
+        --skip-test-db --auth-root-authentication-method=normal > "$folder/server.log"
+    "${as_mysql[@]}" mariadbd --no-defaults --datadir="$PWD/data" --tmpdir="$PWD/temporary" --socket="$PWD/socket" \
+        --pid-file="$PWD/pid" --bind-address=127.0.0.1 --port="$port" --skip-name-resolve \
+        --default-time-zone=+00:00 >> "$folder/server.log" 2>&1 &
     server=$! signal=TERM
     await mariadb --no-defaults -S socket -u root -e 'SELECT 1'
     mariadb --no-defaults -S socket -u root \
