@@ -48,7 +48,8 @@ server=0
 signal=
 stop_server() {
     [ "$server" != 0 ] || return 0
-    kill -s "$signal" "$server"
+    # It may have ended by itself; the folder is to go all the same.
+    kill -s "$signal" "$server" 2> /dev/null || true
     wait "$server" || true
     server=0
 }
