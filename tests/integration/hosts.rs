@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     smtp::{Mail, Phase, Reply, Smtp},
-    support::{NOW, Platform, Run, START, busy_smtp, on_sqlite},
+    support::{BackEnd, NOW, Platform, Run, START, busy_smtp, on_sqlite},
     twilio::Twilio,
 };
 
@@ -34,6 +34,10 @@ fn course(smtp: &Smtp, twilio: &Twilio, participants: i64) -> Platform {
         .whatsapp(twilio)
         .set("MAIL_CONNECTIONS", &CONNECTIONS.to_string())
         .set("TWILIO_CONNECTIONS", &CONNECTIONS.to_string());
+    if platform.back_end() == BackEnd::Sqlite {
+        // As `migrate` makes it. Writers of a rollback journal can wait in vain where each commit takes a slow disk long.
+        platform.sql("PRAGMA journal_mode = WAL");
+    }
     platform.session(1, START);
     platform.participants(1..=participants);
     let profile = |id: i64| format!("({id}, '0812345{}', true)", 10_000 + id);
@@ -110,10 +114,12 @@ fn all_sent(platform: &Platform, participants: usize) {
 #[test]
 fn four_hosts_in_one_minute_share_a_thousand_participants() {
     let (smtp, twilio) = (slow_smtp(), Twilio::start());
-    let platform = course(&smtp, &twilio, 1000);
+    // A file is no place for several hosts: there it is enough that they do no harm.
+    let people: u16 = if on_sqlite() { 300 } else { 1000 };
+    let platform = course(&smtp, &twilio, people.into());
     four_hosts(&platform, [NOW; 4]);
-    everybody_once(&smtp, &twilio, 1000);
-    all_sent(&platform, 1000);
+    everybody_once(&smtp, &twilio, people.into());
+    all_sent(&platform, people.into());
     let hosts = platform.rows(
         "count(DISTINCT claimed_by)",
         "session_reminder_deliveries WHERE channel = 'mail'",
