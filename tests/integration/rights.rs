@@ -194,6 +194,20 @@ const TABLES: [&str; 6] = [
 ];
 
 #[test]
+fn the_documents_rights_are_enough_to_migrate() {
+    if on_sqlite() {
+        return;
+    }
+    let (platform, user) = limited(Platform::untouched());
+    user.may(&block("migrate"));
+    let made = platform.run(&["migrate"]).succeeds().stdout;
+    assert!(made.contains("made the view"), "{made}");
+    let again = platform.run(&["migrate"]).succeeds().stdout;
+    assert!(again.contains("nothing to do"), "{again}");
+    platform.run(&["migrate", "--drop-view"]).succeeds();
+}
+
+#[test]
 fn migrate_without_the_right_to_is_refused_and_changes_nothing() {
     if on_sqlite() {
         return;
