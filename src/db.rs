@@ -113,7 +113,7 @@ pub fn again<T>(
 
 /// Puts a new connection in the place of one that may be broken; false where there was no need or no way.
 pub fn reopen(db: &mut Db, database: &Database) -> bool {
-    if db.dialect().now.is_none() {
+    if !db.dialect().is_server() {
         return false;
     }
     match open(database) {

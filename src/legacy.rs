@@ -59,6 +59,9 @@ pub fn reminded(
         ))
         .distinct()
         .load(db)?;
+    if started.is_empty() {
+        return Ok(Vec::new());
+    }
     let started: Vec<(i64, String)> = texts(started);
     let sent = sent_at(db, started.iter().map(|(id, _)| *id).collect())?;
     let by_laravel = |(id, start): &(i64, String)| {

@@ -6,7 +6,9 @@ pub mod view;
 
 use std::mem;
 
+use anyhow::Result;
 use chrono::NaiveDateTime;
+use chrono_tz::Tz;
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
     Queryable, RunQueryDsl,
@@ -15,8 +17,10 @@ use diesel::{
 };
 
 use crate::{
-    db::{Backend, Db, Lossy, schema::session_participants as participants},
-    time::WallRange,
+    config::Config,
+    db::{self, Backend, Db, Lossy, schema::session_participants as participants},
+    exit::{self, Exit},
+    time::{WallRange, Zone},
 };
 
 /// One participant of one session as the view gives it: every text is whatever somebody typed.
@@ -148,6 +152,22 @@ fn one_each(mut participants: Vec<Participant>) -> Vec<Participant> {
         same
     });
     participants
+}
+
+/// The zone of the platform's times. Only a database whose tables our own `migrate` made may leave it open: then it is UTC.
+///
+/// # Errors
+/// Ends with 78 where nobody says.
+pub fn zone(config: &Config, db: &mut Db) -> Result<Zone> {
+    match config.zone {
+        Some(zone) => Ok(Zone(zone)),
+        None if db::Done::read(db)?.has(&db::PLATFORM) => Ok(Zone(Tz::UTC)),
+        None => Err(exit::error(
+            Exit::Config,
+            "APP_TIMEZONE is not set, and there is no config/app.php beside the .env that names the zone: set it to the \
+             zone of the times in the database, such as APP_TIMEZONE=Asia/Jakarta",
+        )),
+    }
 }
 
 /// The next session that somebody takes part in: its title and start.

@@ -3,17 +3,10 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
 use chrono::{
     DateTime, Datelike, Duration, LocalResult, NaiveDateTime, Offset, SubsecRound, TimeZone, Utc,
 };
 use chrono_tz::Tz;
-
-use crate::{
-    config::Config,
-    db::{self, Db},
-    exit::{self, Exit},
-};
 
 /// How the platform writes a time: Laravel's `Y-m-d H:i:s`.
 pub const DIGITS: &str = "%Y-%m-%d %H:%M:%S";
@@ -80,22 +73,6 @@ pub fn skew(ours: DateTime<Utc>, theirs: DateTime<Utc>) -> Option<String> {
 }
 
 impl Zone {
-    /// The zone of the stored times. Only a database whose tables our own `migrate` made may leave it open: then it is UTC.
-    ///
-    /// # Errors
-    /// Ends with 78 where nobody says.
-    pub fn of(config: &Config, db: &mut Db) -> Result<Self> {
-        match config.zone {
-            Some(zone) => Ok(Zone(zone)),
-            None if db::Done::read(db)?.has(&db::PLATFORM) => Ok(Zone(Tz::UTC)),
-            None => Err(exit::error(
-                Exit::Config,
-                "APP_TIMEZONE is not set, and there is no config/app.php beside the .env that names the zone: set it to the \
-                 zone of the times in the database, such as APP_TIMEZONE=Asia/Jakarta",
-            )),
-        }
-    }
-
     /// What a wall clock in this zone shows at `instant`.
     pub fn wall(&self, instant: DateTime<Utc>) -> NaiveDateTime {
         instant.with_timezone(&self.0).naive_local()

@@ -1,12 +1,12 @@
 //! `check`: every link of the chain, a line each, all of them also when one is broken. Reads only.
 
-use std::fmt;
+mod chain;
 
 use anyhow::Result;
 use chrono::Utc;
 use diesel::{RunQueryDsl, sql_query};
-use serde::Serialize;
 
+use self::chain::Chain;
 use crate::{
     cli,
     config::{Channel, Config, Problem},
@@ -14,38 +14,12 @@ use crate::{
     exit::Exit,
     ledger, legacy, output,
     platform::{
+        self,
         standing::{Flaws, Standing},
         view::{self, Platform},
     },
-    text,
-    time::{self, Zone},
+    time,
 };
-
-/// How a link is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Ok,
-    Warn,
-    Fail,
-}
-
-/// One link of the chain.
-#[derive(Debug, Serialize)]
-struct Link {
-    link: &'static str,
-    verdict: Verdict,
-    text: String,
-    #[serde(skip)]
-    exit: Exit,
-}
-
-/// What `check --format json` prints: the links, in the order of the chain.
-#[derive(Default, Serialize)]
-#[serde(transparent)]
-struct Chain {
-    links: Vec<Link>,
-}
 
 pub fn run(config: &Config, args: &cli::Check) -> Result<Exit> {
     let mut chain = Chain::default();
@@ -222,7 +196,8 @@ const USES: [(&str, &str); 5] = [
 
 /// Of a server's user; who may write a file is known when it is written.
 fn rights(chain: &mut Chain, db: &mut Db) {
-    if db.dialect().now.is_none() || chain.lacks_tables() {
+    // Where a table is missing there is nothing to have a right to.
+    if !db.dialect().is_server() || chain.has_failed(&["tables", "view", "ledger"]) {
         return;
     }
     for (what, statement) in USES {
@@ -235,7 +210,7 @@ fn rights(chain: &mut Chain, db: &mut Db) {
 }
 
 fn zone(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
-    match Zone::of(config, db) {
+    match platform::zone(config, db) {
         Ok(zone) => {
             let now = zone.wall(Utc::now()).format(time::DIGITS);
             chain.ok("zone", format!("{}, where it is {now} now", zone.0));
@@ -243,72 +218,4 @@ fn zone(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
         Err(error) => chain.error("zone", &error),
     }
     Ok(())
-}
-
-impl Chain {
-    fn add(&mut self, link: &'static str, verdict: Verdict, exit: Exit, text: impl Into<String>) {
-        let text = text.into();
-        self.links.push(Link {
-            link,
-            verdict,
-            text,
-            exit,
-        });
-    }
-
-    fn ok(&mut self, link: &'static str, text: impl Into<String>) {
-        self.add(link, Verdict::Ok, Exit::Ok, text);
-    }
-
-    fn warn(&mut self, link: &'static str, text: impl Into<String>) {
-        self.add(link, Verdict::Warn, Exit::Ok, text);
-    }
-
-    fn fail(&mut self, link: &'static str, exit: Exit, text: impl Into<String>) {
-        self.add(link, Verdict::Fail, exit, text);
-    }
-
-    fn error(&mut self, link: &'static str, error: &anyhow::Error) {
-        let cure = db::cure(error).map(|cure| format!(": {cure}"));
-        let exit = crate::exit::of(error).max(Exit::Failed);
-        self.fail(link, exit, format!("{error:#}{}", cure.unwrap_or_default()));
-    }
-
-    /// Whether there is something in the database to have rights to.
-    fn lacks_tables(&self) -> bool {
-        let tables = ["tables", "view", "ledger"];
-        self.links
-            .iter()
-            .any(|link| link.verdict == Verdict::Fail && tables.contains(&link.link))
-    }
-
-    /// 78 where a setting or `migrate` is missing, else 1 for whatever else is broken.
-    fn exit(&self) -> Exit {
-        let exits = self.links.iter().map(|link| link.exit);
-        match exits.max() {
-            Some(Exit::Config) => Exit::Config,
-            Some(Exit::Failed | Exit::TryLater) => Exit::Failed,
-            _ => Exit::Ok,
-        }
-    }
-}
-
-impl fmt::Display for Chain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, link) in self.links.iter().enumerate() {
-            let verdict = match link.verdict {
-                Verdict::Ok => "ok",
-                Verdict::Warn => "warn",
-                Verdict::Fail => "FAIL",
-            };
-            let end = if number + 1 < self.links.len() {
-                "\n"
-            } else {
-                ""
-            };
-            let text = text::one_line(&link.text, 1000);
-            write!(f, "{verdict:<4}  {:<8}  {text}{end}", link.link)?;
-        }
-        Ok(())
-    }
 }

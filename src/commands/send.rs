@@ -27,7 +27,7 @@ use crate::{
         self, Budget, Pass, dry_run,
         summary::{Channels, Summary},
     },
-    platform::view,
+    platform::{self, view},
     time::{self, Clock, Zone},
 };
 
@@ -127,7 +127,7 @@ fn compare_clocks(db: &mut Db) -> Result<()> {
 /// Decides with as little reading as possible whether there is anything to do.
 fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool)> {
     let look = |db: &mut Db| -> Result<(Zone, bool)> {
-        let zone = Zone::of(config, db)?;
+        let zone = platform::zone(config, db)?;
         let pass = pass(config, args, clock, zone);
         Ok((zone, pass::anything_due(db, &pass)?))
     };
@@ -191,7 +191,7 @@ fn claimant() -> String {
 fn busy(config: &Config, args: &cli::Send, clock: Clock, since: Duration) -> Result<Exit> {
     let minutes = since.as_secs() / 60;
     if args.format == Format::Json {
-        let zone = Zone::of(config, &mut db::open(&config.database)?)?;
+        let zone = platform::zone(config, &mut db::open(&config.database)?)?;
         output::json(&nothing(&pass(config, args, clock, zone)))?;
     } else if io::stdout().is_terminal() {
         output::line(&"another pass is active: it does what is due")?;
@@ -239,7 +239,7 @@ fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
 
 fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     let mut db = db::open(&config.database)?;
-    let zone = Zone::of(config, &mut db)?;
+    let zone = platform::zone(config, &mut db)?;
     let pass = pass(config, args, clock, zone);
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
     let plan = plan.map_err(|error| explain(&mut db, error))?;

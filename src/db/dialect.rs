@@ -35,6 +35,13 @@ pub struct Dialect {
     pub view_sql: ViewSql,
 }
 
+impl Dialect {
+    /// Whether others share the database, and the connection may be lost; else it is a file of this host.
+    pub fn is_server(&self) -> bool {
+        self.now.is_some()
+    }
+}
+
 /// The words of `session_participants` that differ.
 pub struct ViewSql {
     /// `CREATE VIEW`, with what makes it ask with the reader's own rights.

@@ -77,11 +77,11 @@ const SESSION: &str =
 /// For the connection and the login together: the client library waits for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Connects, in a thread that is left behind when this takes too long: with a server that accepts and then is silent.
+///
 /// # Errors
 /// Ends with 78 where the server refuses the user or has no such database, or TLS is wanted and there is none; with 75
 /// where it cannot be reached.
-///
-/// In a thread, which is left behind when this takes too long: by a server that accepts and then is silent.
 pub fn open(server: &Server) -> Result<MysqlConnection> {
     let what = || format!("could not open the MySQL database {}", server.describe());
     let (done, connected) = mpsc::channel();

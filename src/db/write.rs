@@ -90,7 +90,7 @@ fn begin(db: &mut Db) -> QueryResult<()> {
 /// next transaction can be there already each time, until the other gives up.
 fn turn(db: &Db) -> Option<MutexGuard<'static, ()>> {
     static TURN: Mutex<()> = Mutex::new(());
-    let one_writer = db.dialect().skip_locked.is_empty();
+    let one_writer = !db.dialect().is_server();
     one_writer.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -102,7 +102,7 @@ fn may_pass(db: &Db, error: &Error) -> bool {
         Error::RollbackErrorOnCommit { .. } => false,
         _ => true,
     };
-    !lasting && !db.dialect().skip_locked.is_empty()
+    !lasting && db.dialect().is_server()
 }
 
 /// By the words of MySQL's and MariaDB's libraries, the only thing by which Diesel lets a lost connection be known there.

@@ -152,12 +152,15 @@ impl<'scope, 'a: 'scope> Shift<'scope, '_, 'a> {
 
 /// A bar on the terminal, where there is much to do and somebody watches.
 fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
+    if !pass.show_progress {
+        return Ok(());
+    }
     let mut waiting = 0;
     for channel in pass.channels() {
         waiting += ledger::claim::count(db, channel, &pass.scope, pass.clock.now())?;
     }
     pass.bar.set_length(waiting.unsigned_abs());
-    if pass.show_progress && waiting.unsigned_abs() >= WORTH_A_BAR {
+    if waiting.unsigned_abs() >= WORTH_A_BAR {
         pass.bar.set_draw_target(ProgressDrawTarget::stderr());
     }
     Ok(())

@@ -1,0 +1,104 @@
+//! What `check` has found, link by link.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{
+    db,
+    exit::{self, Exit},
+    text,
+};
+
+/// How a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One link of the chain.
+#[derive(Debug, Serialize)]
+struct Link {
+    link: &'static str,
+    verdict: Verdict,
+    text: String,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+/// What `check --format json` prints: the links, in the order of the chain.
+#[derive(Default, Serialize)]
+#[serde(transparent)]
+pub struct Chain {
+    links: Vec<Link>,
+}
+
+impl Chain {
+    fn add(&mut self, link: &'static str, verdict: Verdict, exit: Exit, text: impl Into<String>) {
+        let text = text.into();
+        self.links.push(Link {
+            link,
+            verdict,
+            text,
+            exit,
+        });
+    }
+
+    pub fn ok(&mut self, link: &'static str, text: impl Into<String>) {
+        self.add(link, Verdict::Ok, Exit::Ok, text);
+    }
+
+    pub fn warn(&mut self, link: &'static str, text: impl Into<String>) {
+        self.add(link, Verdict::Warn, Exit::Ok, text);
+    }
+
+    pub fn fail(&mut self, link: &'static str, exit: Exit, text: impl Into<String>) {
+        self.add(link, Verdict::Fail, exit, text);
+    }
+
+    pub fn error(&mut self, link: &'static str, error: &anyhow::Error) {
+        let cure = db::cure(error).map(|cure| format!(": {cure}"));
+        let exit = exit::of(error).max(Exit::Failed);
+        self.fail(link, exit, format!("{error:#}{}", cure.unwrap_or_default()));
+    }
+
+    /// Whether one of these is broken.
+    pub fn has_failed(&self, names: &[&str]) -> bool {
+        let failed = |link: &&Link| link.verdict == Verdict::Fail;
+        let mut failed = self.links.iter().filter(failed);
+        failed.any(|link| names.contains(&link.link))
+    }
+
+    /// 78 where a setting or `migrate` is missing, else 1 for whatever else is broken.
+    pub fn exit(&self) -> Exit {
+        let exits = self.links.iter().map(|link| link.exit);
+        match exits.max() {
+            Some(Exit::Config) => Exit::Config,
+            Some(Exit::Failed | Exit::TryLater) => Exit::Failed,
+            _ => Exit::Ok,
+        }
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, link) in self.links.iter().enumerate() {
+            let verdict = match link.verdict {
+                Verdict::Ok => "ok",
+                Verdict::Warn => "warn",
+                Verdict::Fail => "FAIL",
+            };
+            let end = if number + 1 < self.links.len() {
+                "\n"
+            } else {
+                ""
+            };
+            let text = text::one_line(&link.text, 1000);
+            write!(f, "{verdict:<4}  {:<8}  {text}{end}", link.link)?;
+        }
+        Ok(())
+    }
+}
