@@ -74,7 +74,8 @@ fn four_hosts(platform: &Platform, nows: [&str; 4]) {
     }
 }
 
-fn counted<T: Ord>(things: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
+/// How often each of these things comes.
+pub fn counted<T: Ord>(things: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
     let mut counts = BTreeMap::new();
     for thing in things {
         *counts.entry(thing).or_default() += 1;

@@ -57,6 +57,11 @@ impl Loopback {
     pub fn connections(&self) -> usize {
         self.shared.accepted.load(SeqCst)
     }
+
+    /// Waits until every connection's thread has ended: what a client that is gone had sent has then been worked off.
+    pub fn settle(&self) {
+        self.shared.wait_for_connections();
+    }
 }
 
 fn accept<F>(listener: &TcpListener, shared: &Arc<Shared>, serve: &Arc<F>)

@@ -136,6 +136,11 @@ impl Smtp {
         self.loopback.connections()
     }
 
+    /// Waits until all connections are over.
+    pub fn settle(&self) {
+        self.loopback.settle();
+    }
+
     /// How often a client has tried to log in, with success or without.
     pub fn logins(&self) -> usize {
         self.shared.record.lock().unwrap().logins

@@ -17,6 +17,7 @@ mod catalog;
 mod database;
 mod home;
 mod platform;
+mod random;
 mod run;
 
 use std::sync::{
@@ -31,6 +32,7 @@ pub use self::{
     back_end::{BackEnd, on, on_sqlite},
     database::Database,
     platform::Platform,
+    random::Random,
     run::{Run, program},
 };
 use crate::smtp::{Phase, Reply, Smtp};

@@ -143,6 +143,11 @@ impl Twilio {
         self.loopback.connections()
     }
 
+    /// Waits until all connections are over.
+    pub fn settle(&self) {
+        self.loopback.settle();
+    }
+
     /// Lets time pass for a message: what later looks at it will say.
     pub fn set_status(&self, sid: &str, status: &str, error_code: Option<u32>) {
         let mut messages = self.shared.messages.lock().unwrap();
