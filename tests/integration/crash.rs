@@ -16,8 +16,9 @@ const KILLS_OF_TWO: usize = 30;
 #[test]
 fn after_a_hundred_kills_nobody_is_lost_and_nobody_told_twice_but_by_the_kill() {
     let seed = Random::seed();
-    let mut story = Story::begin(seed, 400);
+    let mut story = Story::begin(seed);
     for _ in 0..KILLS {
+        (0..2).for_each(|_| story.enroll());
         story.kill_pass_on(&["one"]);
     }
     story.end();
@@ -26,8 +27,9 @@ fn after_a_hundred_kills_nobody_is_lost_and_nobody_told_twice_but_by_the_kill() 
 #[test]
 fn the_same_with_two_hosts_at_work_that_are_killed_at_once() {
     let seed = Random::seed();
-    let mut story = Story::begin(seed, 240);
+    let mut story = Story::begin(seed);
     for _ in 0..KILLS_OF_TWO {
+        (0..4).for_each(|_| story.enroll());
         story.kill_pass_on(&["one", "two"]);
     }
     story.end();
