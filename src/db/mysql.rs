@@ -69,10 +69,11 @@ pub const DIALECT: Dialect = Dialect {
 
 /// Diesel sets the zone to UTC: set back, the `TIMESTAMP` columns have the digits that Laravel wrote. READ COMMITTED, so
 /// that reading the platform's tables locks nothing in them. Whatever does not fit a column is to be an error. A host
-/// that vanishes in the middle of a transaction keeps its rows locked no longer than their lease.
+/// that vanishes in the middle of a transaction keeps its rows locked no longer than their lease, and nobody waits long for
+/// a lock, be it of a row or of a whole table (a day, if nothing is said).
 const SESSION: &str =
     "SET SESSION time_zone = DEFAULT, sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION',
-    innodb_lock_wait_timeout = 10, wait_timeout = 150; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;";
+    innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, wait_timeout = 150; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;";
 
 /// For the connection and the login together: the client library waits for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -210,6 +211,17 @@ pub fn cure(error: &str) -> Option<&'static str> {
         )
     } else if says("Unknown column") || (says("Table '") && says("doesn't exist")) {
         Some("the platform's tables have changed; run `reminders migrate`")
+    } else {
+        None
+    }
+}
+
+pub fn advice(error: &str) -> Option<&'static str> {
+    let says = |words: &str| error.contains(words);
+    if says("No space left on device") || says("Disk full") || says("' is full") {
+        Some("make room on the server's disk")
+    } else if says("Lock wait timeout exceeded") {
+        Some("somebody has kept it locked for more than 10 s: see SHOW FULL PROCESSLIST")
     } else {
         None
     }
