@@ -105,9 +105,9 @@ pub fn again<T>(
     match work(db) {
         Err(error) if reopen(db, database) => {
             debug!("once more, on a new connection, after: {error}");
-            work(db).map_err(write::in_one_line)
+            work(db).map_err(write::plain)
         }
-        done => done.map_err(write::in_one_line),
+        done => done.map_err(write::plain),
     }
 }
 
@@ -193,4 +193,18 @@ pub fn cure(error: &anyhow::Error) -> Option<&'static str> {
         mysql::cure,
     ];
     cures.iter().find_map(|cure| cure(&cause))
+}
+
+/// What to do about an error that a later run may not meet again; `None` also for one that says so already.
+pub fn advice(cause: &str) -> Option<&'static str> {
+    let all: &[fn(&str) -> Option<&'static str>] = &[
+        #[cfg(feature = "sqlite")]
+        sqlite::advice,
+        #[cfg(feature = "postgres")]
+        postgres::advice,
+        #[cfg(feature = "mysql")]
+        mysql::advice,
+    ];
+    let advice = all.iter().find_map(|advice| advice(cause));
+    advice.filter(|advice| !cause.contains(advice))
 }

@@ -201,3 +201,14 @@ pub fn cure(error: &str) -> Option<&'static str> {
         None
     }
 }
+
+pub fn advice(error: &str) -> Option<&'static str> {
+    let says = |words: &str| error.contains(words);
+    if says("No space left on device") {
+        Some("make room on the server's disk")
+    } else if says("due to lock timeout") {
+        Some("somebody has kept it locked for more than 10 s: see pg_stat_activity and pg_locks")
+    } else {
+        None
+    }
+}

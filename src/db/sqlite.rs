@@ -187,3 +187,16 @@ pub fn cure(error: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+pub fn advice(error: &str) -> Option<&'static str> {
+    let says = |words: &str| error.starts_with(words);
+    if says("database or disk is full") {
+        Some("make room on the disk that the database is on")
+    } else if says("disk I/O error") {
+        Some("see whether the disk that the database is on is full or broken, and `ulimit -f`")
+    } else if says("database is locked") {
+        Some("another program has kept it locked for more than 10 s; end that, if it hangs")
+    } else {
+        None
+    }
+}

@@ -37,19 +37,24 @@ pub fn write<T>(db: &mut Db, mut work: impl FnMut(&mut Db) -> QueryResult<T>) ->
                 before = Some(error);
                 thread::sleep(pause(tries));
             }
-            done => return done.map_err(in_one_line),
+            done => return done.map_err(plain),
         }
     }
-    Err(before.map_or(Error::BrokenTransactionManager, in_one_line))
+    Err(before.map_or(Error::BrokenTransactionManager, plain))
 }
 
-/// libpq breaks its words into lines; in a log each error is one.
-pub(super) fn in_one_line(error: Error) -> Error {
-    match error {
-        Error::DatabaseError(kind, said) if said.message().contains('\n') => {
-            Error::DatabaseError(kind, Box::new(words(said.message())))
-        }
-        other => other,
+/// libpq breaks its words into lines; in a log each error is one, and says what to do where that is known.
+pub(super) fn plain(error: Error) -> Error {
+    let Error::DatabaseError(kind, said) = error else {
+        return error;
+    };
+    let mut text = words(said.message());
+    if let Some(advice) = super::advice(&text) {
+        text = format!("{text}: {advice}");
+    }
+    match text == said.message() {
+        true => Error::DatabaseError(kind, said),
+        false => Error::DatabaseError(kind, Box::new(text)),
     }
 }
 
@@ -94,11 +99,13 @@ fn turn(db: &Db) -> Option<MutexGuard<'static, ()>> {
     one_writer.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Whether the same transaction may succeed in a moment. SQLite has waited for its lock already.
+/// Whether the same transaction may succeed in a moment. Not what has waited for a lock already, nor on a full disk.
 fn may_pass(db: &Db, error: &Error) -> bool {
     let lasting = match error {
         Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
-        Error::DatabaseError(_, said) => is_lost(said.message()),
+        Error::DatabaseError(_, said) => {
+            is_lost(said.message()) || super::advice(said.message()).is_some()
+        }
         Error::RollbackErrorOnCommit { .. } => false,
         _ => true,
     };

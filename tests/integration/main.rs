@@ -18,6 +18,8 @@ mod crash;
 mod demo;
 mod due;
 mod encryption;
+#[cfg(feature = "sqlite")]
+mod full_disk;
 mod hostile;
 mod hosts;
 mod legacy;
