@@ -23,6 +23,7 @@ mod full_disk;
 mod hostile;
 mod hosts;
 mod legacy;
+mod locked;
 mod mail_errors;
 mod mail_tls;
 mod migrate;
