@@ -12,7 +12,8 @@ use chrono_tz::Tz;
 pub const DIGITS: &str = "%Y-%m-%d %H:%M:%S";
 
 /// The pass's one clock: starts where it is told and then runs with the host's monotonic clock, so that a clock set
-/// back in the middle of a pass cannot lengthen a lease.
+/// back in the middle of a pass cannot lengthen a lease; or with the host's wall clock where that has gone further,
+/// since the monotonic one stands still while the machine is suspended, and the leases run out all the same.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: DateTime<Utc>,
@@ -32,7 +33,7 @@ impl Clock {
 
     /// Now, in whole seconds, as every database stores it.
     pub fn now(&self) -> DateTime<Utc> {
-        let elapsed = Duration::from_std(self.since.elapsed()).unwrap_or(Duration::MAX);
+        let elapsed = Duration::from_std(self.elapsed()).unwrap_or(Duration::MAX);
         self.start
             .checked_add_signed(elapsed)
             .unwrap_or(DateTime::<Utc>::MAX_UTC)
@@ -49,9 +50,10 @@ impl Clock {
         self.host + (instant - self.start)
     }
 
-    /// How long the pass has been running.
+    /// How long the pass has been running, or suspended.
     pub fn elapsed(&self) -> std::time::Duration {
-        self.since.elapsed()
+        let by_the_wall = (Utc::now() - self.host).to_std().unwrap_or_default();
+        self.since.elapsed().max(by_the_wall)
     }
 }
 
@@ -179,6 +181,32 @@ mod tests {
         };
         let walls = Zone(zone).walls(utc(from), utc(to));
         walls.into_iter().map(show).collect()
+    }
+
+    /// A clock that started at nine, when the host's clock was off by so much from what it is now.
+    fn clock_after(jump: Duration) -> Clock {
+        Clock::starting_at(utc("2026-11-23T09:00:00Z"), Utc::now() - jump)
+    }
+
+    #[test]
+    fn a_machine_that_was_suspended_has_lost_its_leases() {
+        let clock = clock_after(Duration::minutes(3));
+        assert_eq!(clock.now(), utc("2026-11-23T09:03:00Z"));
+        assert_eq!(clock.elapsed().as_secs(), 180);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_lengthens_no_lease() {
+        let clock = clock_after(Duration::hours(-1));
+        assert_eq!(clock.now(), utc("2026-11-23T09:00:00Z"));
+        assert_eq!(clock.elapsed().as_secs(), 0);
+    }
+
+    #[test]
+    fn a_moment_of_the_pass_is_known_on_the_hosts_clock() {
+        let clock = clock_after(Duration::minutes(3));
+        let host = clock.on_host(clock.now());
+        assert!((Utc::now() - host).abs() < Duration::seconds(2), "{host}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod twilio;
 
 mod back_ends;
 mod check;
+mod clock;
 mod command_line;
 mod config;
 mod crash;
