@@ -103,7 +103,7 @@ pub fn again<T>(
     mut work: impl FnMut(&mut Db) -> QueryResult<T>,
 ) -> QueryResult<T> {
     match work(db) {
-        Err(error) if reopen(db, database) => {
+        Err(error) if !write::is_lasting(&error) && reopen(db, database) => {
             debug!("once more, on a new connection, after: {error}");
             work(db).map_err(write::plain)
         }
@@ -195,7 +195,7 @@ pub fn cure(error: &anyhow::Error) -> Option<&'static str> {
     cures.iter().find_map(|cure| cure(&cause))
 }
 
-/// What to do about an error that a later run may not meet again; `None` also for one that says so already.
+/// What to do about an error that a later run may not meet again, but the same work on another connection would.
 pub fn advice(cause: &str) -> Option<&'static str> {
     let all: &[fn(&str) -> Option<&'static str>] = &[
         #[cfg(feature = "sqlite")]
@@ -205,6 +205,5 @@ pub fn advice(cause: &str) -> Option<&'static str> {
         #[cfg(feature = "mysql")]
         mysql::advice,
     ];
-    let advice = all.iter().find_map(|advice| advice(cause));
-    advice.filter(|advice| !cause.contains(advice))
+    all.iter().find_map(|advice| advice(cause))
 }

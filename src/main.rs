@@ -56,7 +56,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(&cli);
     let ended = run(&cli).unwrap_or_else(|error| {
-        let advice = || db::advice(&error.root_cause().to_string());
+        let cause = error.root_cause().to_string();
+        let advice = || db::advice(&cause).filter(|advice| !cause.ends_with(advice));
         match db::cure(&error).or_else(advice) {
             Some(cure) => error!("{error:#}: {cure}"),
             None => error!("{error:#}"),

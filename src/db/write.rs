@@ -49,7 +49,9 @@ pub(super) fn plain(error: Error) -> Error {
         return error;
     };
     let mut text = words(said.message());
-    if let Some(advice) = super::advice(&text) {
+    if let Some(advice) = super::advice(&text)
+        && !text.ends_with(advice)
+    {
         text = format!("{text}: {advice}");
     }
     match text == said.message() {
@@ -99,17 +101,23 @@ fn turn(db: &Db) -> Option<MutexGuard<'static, ()>> {
     one_writer.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Whether the same transaction may succeed in a moment. Not what has waited for a lock already, nor on a full disk.
+/// Whether the same transaction may succeed in a moment.
 fn may_pass(db: &Db, error: &Error) -> bool {
     let lasting = match error {
         Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
-        Error::DatabaseError(_, said) => {
-            is_lost(said.message()) || super::advice(said.message()).is_some()
-        }
+        Error::DatabaseError(_, said) => is_lost(said.message()) || is_lasting(error),
         Error::RollbackErrorOnCommit { .. } => false,
         _ => true,
     };
     !lasting && db.dialect().is_server()
+}
+
+/// Whether the same is to be expected of another try: a lock that was waited for already, a full disk.
+pub(super) fn is_lasting(error: &Error) -> bool {
+    match error {
+        Error::DatabaseError(_, said) => super::advice(said.message()).is_some(),
+        _ => false,
+    }
 }
 
 /// By the words of MySQL's and MariaDB's libraries, the only thing by which Diesel lets a lost connection be known there.
