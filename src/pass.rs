@@ -7,6 +7,9 @@ mod drain;
 pub mod dry_run;
 pub mod line;
 mod lines;
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod model;
 pub mod prepare;
 mod roster;
 pub mod summary;

@@ -23,7 +23,7 @@ pub fn record<'a>(
     now: DateTime<Utc>,
 ) -> QueryResult<usize> {
     let (mut sent, mut settled, mut untouched) = (Vec::new(), Vec::new(), Vec::new());
-    for (claim, outcome) in finished {
+    for (claim, outcome) in latest(finished.collect()) {
         match outcome {
             Some(Outcome::Sent { message_id, status }) => {
                 sent.push((claim, message_id, status.as_deref()));
@@ -33,6 +33,14 @@ pub fn record<'a>(
         }
     }
     Ok(record_sent(db, &sent, now)? + settle(db, &settled, now)? + release(db, &untouched, now)?)
+}
+
+/// A claim whose row, its lease over, was claimed once more by this same pass has been lost: of two claims of one row only
+/// the later is recorded.
+fn latest<'a, T>(mut finished: Vec<(&'a Claim, T)>) -> Vec<(&'a Claim, T)> {
+    finished.sort_by_key(|(claim, _)| (claim.row.id, -claim.attempt));
+    finished.dedup_by_key(|(claim, _)| claim.row.id);
+    finished
 }
 
 /// The rows that are still ours. All claims are those of one pass.

@@ -98,12 +98,19 @@ impl Story {
     /// Lets a pass begin on each host, kills them all at a random moment, and looks at what they left.
     pub fn kill_pass_on(&mut self, hosts: &[&str]) {
         let passes: Vec<Child> = hosts.iter().map(|host| self.pass_on(host)).collect();
-        thread::sleep(self.random.time(self.idle * 3 + A_WHILE));
+        thread::sleep(self.moment());
         passes.into_iter().for_each(|pass| self.kill(pass));
         self.smtp.settle();
         self.twilio.settle();
         self.inspect(hosts.len());
         self.now += BETWEEN_PASSES;
+    }
+
+    /// Some moment of a pass's life, or after its end.
+    fn moment(&mut self) -> Duration {
+        let longest = self.idle * 3 + A_WHILE;
+        let micros = u64::try_from(longest.as_micros()).unwrap();
+        Duration::from_micros(self.random.below(micros))
     }
 
     fn pass_on(&self, host: &str) -> Child {

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Numbers that look random (SplitMix64), the same for the same seed.
@@ -32,11 +32,5 @@ impl Random {
     /// A number below `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
-    }
-
-    /// A time up to `longest`.
-    pub fn time(&mut self, longest: Duration) -> Duration {
-        let micros = u64::try_from(longest.as_micros()).unwrap();
-        Duration::from_micros(self.below(micros + 1))
     }
 }
