@@ -5,13 +5,14 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
+    thread,
     time::Duration,
 };
 
 use crate::{
     smtp::{Phase, Reply, Smtp},
     support::{NOW, Platform, START},
-    twilio::Twilio,
+    twilio::{Answer, Twilio},
 };
 
 /// Session 1, with these participants, told through `smtp`.
@@ -306,6 +307,18 @@ fn a_server_that_does_not_greet_or_take_us_stops_the_channel() {
         (Phase::Ehlo, || say("451 4.3.0 Later"), "451 4.3.0", "Later"),
         (
             Phase::Ehlo,
+            || say("421 4.3.2 Not now"),
+            "421 4.3.2",
+            "Not now",
+        ),
+        (
+            Phase::Connect,
+            || say("450 4.3.2 Busy"),
+            "450 4.3.2",
+            "Busy",
+        ),
+        (
+            Phase::Ehlo,
             || Reply::Drop,
             "connect",
             "check MAIL_HOST and MAIL_PORT",
@@ -387,6 +400,18 @@ fn what_would_meet_every_mail_stops_the_channel() {
             Phase::Mail,
             || say("553 5.7.1 Not yours"),
             "553 5.7.1",
+            "MAIL_FROM_ADDRESS",
+        ),
+        (
+            Phase::Mail,
+            || say("550 5.7.1 Sender rejected"),
+            "550 5.7.1",
+            "MAIL_FROM_ADDRESS",
+        ),
+        (
+            Phase::Mail,
+            || say("554 5.3.0 No"),
+            "554 5.3.0",
             "MAIL_FROM_ADDRESS",
         ),
         (
@@ -562,19 +587,29 @@ fn a_quota_that_is_used_up_halfway_keeps_what_was_sent_and_holds_the_rest() {
     assert_eq!(smtp.mails().len(), 2);
 }
 
+/// What a mail server that goes silent at a phase leads to, while Twilio is silent too.
+fn silent(phase: Phase, state_of_budi: &str, exit: i32) {
+    let smtp = at(phase, "", || Reply::Silent);
+    let twilio = Twilio::script(|_| Answer::Silent);
+    let platform = platform(&smtp, &["budi"]).whatsapp(&twilio);
+    platform.opted_in(1, "081234567890");
+    let began = std::time::Instant::now();
+    let run = platform.send().exits(exit);
+    assert!(began.elapsed() < Duration::from_secs(45));
+    let mail = format!("mail|1|{state_of_budi}");
+    let whatsapp = "whatsapp|1|sending|timeout".to_owned();
+    assert_eq!(platform.ledger(), [mail, whatsapp]);
+    assert!(run.stderr.contains("in doubt: timeout"), "{}", run.stderr);
+}
+
+/// All at once, since each takes as long as we wait for a server.
 #[test]
 fn silence_stops_the_channel_before_the_text_and_is_in_doubt_after_it() {
-    for (phase, state_of_budi, exit) in [
-        (Phase::Mail, "pending|timeout", 75),
-        (Phase::Body, "sending|timeout", 0),
-    ] {
-        let smtp = at(phase, "", || Reply::Silent);
-        let platform = platform(&smtp, &["budi"]);
-        let began = std::time::Instant::now();
-        platform.send().exits(exit);
-        assert!(began.elapsed() < Duration::from_secs(45));
-        assert_eq!(platform.ledger(), [format!("mail|1|{state_of_budi}")]);
-    }
+    thread::scope(|threads| {
+        threads.spawn(|| silent(Phase::Connect, "pending|timeout", 75));
+        threads.spawn(|| silent(Phase::Mail, "pending|timeout", 75));
+        threads.spawn(|| silent(Phase::Body, "sending|timeout", 0));
+    });
 }
 
 #[test]

@@ -82,16 +82,18 @@ fn a_server_without_starttls_gets_mail_in_clear_only_where_nothing_is_secret_or_
 
 #[test]
 fn a_server_that_refuses_starttls_gets_neither_login_nor_mail() {
-    let smtp = Smtp::builder()
-        .starttls()
-        .login("info@kursuskita.test", PASSWORD)
-        .script(|phase, _| match phase {
-            Phase::Starttls => Reply::Say("454 4.7.0 TLS not available".into()),
-            _ => Reply::Accept,
-        })
-        .start();
-    let platform = login(trusting(platform(&smtp), &smtp)).set("MAIL_ENCRYPTION", "tls");
-    assert_stopped(&platform, &smtp, "454 4.7.0", "TLS not available");
+    for (code, words) in [("454 4.7.0", "TLS not available"), ("421 4.3.2", "Closing")] {
+        let smtp = Smtp::builder()
+            .starttls()
+            .login("info@kursuskita.test", PASSWORD)
+            .script(move |phase, _| match phase {
+                Phase::Starttls => Reply::Say(format!("{code} {words}")),
+                _ => Reply::Accept,
+            })
+            .start();
+        let platform = login(trusting(platform(&smtp), &smtp)).set("MAIL_ENCRYPTION", "tls");
+        assert_stopped(&platform, &smtp, code, words);
+    }
 }
 
 #[test]

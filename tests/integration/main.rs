@@ -46,6 +46,7 @@ mod sqlite_file;
 mod sqlite_values;
 mod templates;
 mod transports;
+mod twilio_errors;
 mod watching;
 mod whatsapp;
 mod zones;
