@@ -17,6 +17,7 @@ mod config;
 mod demo;
 mod due;
 mod encryption;
+mod follow_up;
 mod hostile;
 mod hosts;
 mod legacy;

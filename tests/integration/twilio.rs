@@ -139,6 +139,22 @@ impl Twilio {
         self.shared.requests.lock().unwrap().clone()
     }
 
+    /// How many messages were posted, taken or not.
+    pub fn posts(&self) -> usize {
+        self.count("POST ")
+    }
+
+    /// How often messages were looked at.
+    pub fn looks(&self) -> usize {
+        self.count("GET ")
+    }
+
+    fn count(&self, method: &str) -> usize {
+        let requests = self.shared.requests.lock().unwrap();
+        let of_method = requests.iter().filter(|line| line.starts_with(method));
+        of_method.count()
+    }
+
     pub fn connections(&self) -> usize {
         self.loopback.connections()
     }
