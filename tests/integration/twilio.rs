@@ -29,6 +29,8 @@ use self::{
 };
 use crate::loopback::Loopback;
 
+pub use self::messages::TEMPLATE;
+
 pub const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
 pub const AUTH_TOKEN: &str = "fedcba9876543210fedcba9876543210";
 

@@ -1,13 +1,16 @@
 //! WhatsApp through Twilio: numbers, templates, and what each of Twilio's answers leads to.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::{
     smtp::Smtp,
     support::{NOW, Platform, Run, START, on},
-    twilio::{ACCOUNT_SID, AUTH_TOKEN, Answer, Twilio},
+    twilio::{ACCOUNT_SID, AUTH_TOKEN, Answer, TEMPLATE, Twilio},
 };
 
 /// A platform without mail, with a due session and `count` participants who opted in.
@@ -497,6 +500,72 @@ fn templates_go_by_language_with_five_variables_and_no_body() {
         })
     );
     assert!(variables(1)["4"].as_str().unwrap().starts_with("Monday"));
+}
+
+/// The texts that the documentation says to submit.
+fn documented_templates() -> Vec<&'static str> {
+    let page = include_str!("../../docs/whatsapp.md");
+    let lines = page.lines().map(str::trim);
+    lines
+        .filter(|line| line.starts_with('H') && line.contains("{{1}}, "))
+        .collect()
+}
+
+#[test]
+fn whatever_people_typed_the_documented_templates_keep_to_whatsapps_rules() {
+    let twilio = Twilio::start();
+    let platform =
+        platform(&twilio, 2).set("TWILIO_WHATSAPP_CONTENT_SID", &format!("HX{:032x}", 1));
+    let long = format!("Aljabar\t\r\n\n{}      Linear ", "panjang ".repeat(25));
+    platform.sql(&format!("UPDATE course_sessions SET title = '{long}'"));
+    platform.sql(&format!("UPDATE courses SET title = '{long}'"));
+    platform.sql("UPDATE course_sessions SET mode = 'offline', location = ''");
+    platform.sql(&format!("UPDATE users SET name = '{long}' WHERE id = 1"));
+    platform.sql("UPDATE users SET name = '' WHERE id = 2");
+    platform.send().succeeds();
+    let templates = documented_templates();
+    assert_eq!(templates.len(), 2);
+    assert_eq!(templates[0], TEMPLATE);
+    for message in twilio.created() {
+        let variables: BTreeMap<String, String> =
+            serde_json::from_str(&message.content_variables.unwrap()).unwrap();
+        assert_eq!(
+            variables.keys().collect::<Vec<_>>(),
+            ["1", "2", "3", "4", "5"]
+        );
+        for value in variables.values() {
+            assert!(
+                !value.is_empty() && !value.contains(['\n', '\r', '\t']),
+                "{value:?}"
+            );
+            assert!(!value.contains("  ") && value.trim() == value, "{value:?}");
+        }
+        for template in &templates {
+            let text = variables
+                .iter()
+                .fold((*template).to_owned(), |text, (key, value)| {
+                    text.replace(&format!("{{{{{key}}}}}"), value)
+                });
+            assert!(
+                !text.contains("{{") && text.chars().count() <= 1024,
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_message_in_doubt_that_went_by_template_is_found_by_its_start() {
+    let twilio = always(|| Answer::CreateThenDrop);
+    let platform =
+        platform(&twilio, 2).set("TWILIO_WHATSAPP_CONTENT_SID", &format!("HX{:032x}", 1));
+    platform.send();
+    platform.send_at(AFTER_THE_LEASE).succeeds();
+    assert_eq!(twilio.posts(), 2);
+    assert_eq!(
+        platform.ledger(),
+        ["whatsapp|1|sent|NULL", "whatsapp|2|sent|NULL"]
+    );
 }
 
 #[test]
