@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod close;
 pub mod enqueue;
+pub mod follow;
 pub mod record;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
@@ -62,6 +63,9 @@ pub const REMINDER: &str = "reminder";
 
 /// The code of a `missed` row whose window passed before anybody looked.
 pub const WINDOW_PASSED: &str = "window_passed";
+
+/// The `delivery_status` of a message that failed at WhatsApp after Twilio had taken it, and was sent a second time.
+const AGAIN: &str = "again";
 
 /// What a pass is narrowed to.
 #[derive(Debug, Clone, Copy, Default)]

@@ -40,7 +40,8 @@ pub const LOST: &str = "lost";
 /// What became of one delivery attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Accepted by the server. `message_id`: our Message-ID, or Twilio's SID. `status`: Twilio's first status.
+    /// Accepted by the server. `message_id`: our Message-ID, or Twilio's SID. `status`: Twilio's first status, where Twilio
+    /// can be asked for later ones.
     Sent {
         message_id: String,
         status: Option<String>,
@@ -58,6 +59,8 @@ pub enum Outcome {
     InDoubt(Fault),
     /// Certainly not sent, and nobody else's would be: the channel stops for this pass.
     Stopped(Fault),
+    /// Certainly not sent, and now it is too late.
+    Missed(Fault),
 }
 
 #[cfg(test)]

@@ -5,11 +5,13 @@ mod budget;
 mod deliver;
 mod drain;
 pub mod dry_run;
+mod follow_up;
 pub mod line;
 mod lines;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod model;
+mod opt_out;
 pub mod prepare;
 mod roster;
 pub mod summary;
@@ -121,7 +123,7 @@ pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
             return Ok(true);
         }
     }
-    Ok(!prepare::overlooked(db, pass, now)?.is_empty())
+    Ok(follow_up::any(db, pass)? || !prepare::overlooked(db, pass, now)?.is_empty())
 }
 
 /// Does everything that is due.

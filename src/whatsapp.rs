@@ -2,8 +2,10 @@
 
 mod code;
 mod error;
+mod fate;
 mod file;
 mod lookup;
+mod messages;
 mod pace;
 mod twilio;
 
@@ -11,6 +13,8 @@ use chrono::{DateTime, Utc};
 
 use crate::config;
 use crate::outcome::{Fault, Outcome};
+
+pub use fate::Fates;
 
 /// One WhatsApp message ready to go.
 #[derive(Debug, Clone)]
@@ -71,6 +75,14 @@ impl Client {
         match self {
             Client::Twilio(twilio) => twilio.find(trace),
             Client::File(_) => Ok(None),
+        }
+    }
+
+    /// What became of these messages, the oldest of which is from `since`, by the host's clock.
+    pub fn fates(&self, sids: &[String], since: DateTime<Utc>) -> Result<Fates, Fault> {
+        match self {
+            Client::Twilio(twilio) => twilio.fates(sids, since),
+            Client::File(_) => Ok(Fates::new()),
         }
     }
 

@@ -25,6 +25,13 @@ pub struct Whatsapp {
     pub content_sid_en: Option<String>,
 }
 
+impl Whatsapp {
+    /// Whether messages go to Twilio itself.
+    pub fn is_twilio(&self) -> bool {
+        matches!(self.transport, WhatsappTransport::Twilio(_))
+    }
+}
+
 /// `WHATSAPP_TRANSPORT`
 #[derive(Debug)]
 pub enum WhatsappTransport {

@@ -13,7 +13,8 @@ use std::marker::PhantomData;
 
 use super::Backend;
 
-/// `CASE id WHEN … THEN … END`: each row's own value, by the row's id; NULL for a row that is not listed.
+/// `CASE id WHEN … THEN … END`: each row's own value, by the row's id. For the rows listed, and no others: where all of them
+/// have the same value it is just that.
 #[derive(Debug, Clone)]
 pub struct ByRow<ST, T> {
     values: Vec<(i64, T)>,
@@ -32,10 +33,15 @@ impl<ST, T> ByRow<ST, T> {
 impl<ST, T> QueryFragment<Backend> for ByRow<ST, T>
 where
     ST: SingleValue,
-    T: ToSql<ST, Backend>,
+    T: ToSql<ST, Backend> + PartialEq,
     Backend: HasSqlType<ST>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        if let Some((_, first)) = self.values.first()
+            && self.values.iter().all(|(_, value)| value == first)
+        {
+            return out.push_bind_param::<ST, _>(first);
+        }
         out.push_sql("CASE id");
         for (id, value) in &self.values {
             out.push_sql(" WHEN ");

@@ -33,12 +33,18 @@ pub struct Row {
     pub attempts: i32,
     pub(super) rendered_at: Option<NaiveDateTime>,
     recipient: Option<String>,
+    delivery_status: Option<String>,
 }
 
 impl Row {
     /// Since when an earlier attempt may have arrived: what certainly did not leave keeps no `rendered_at`.
     pub fn in_doubt_since(&self) -> Option<DateTime<Utc>> {
         self.rendered_at.map(|time| time.and_utc())
+    }
+
+    /// Twilio had taken it, and then could not deliver it.
+    pub(super) fn was_undelivered(&self) -> bool {
+        self.delivery_status.is_some()
     }
 
     /// Where the attempt in doubt went.
@@ -73,6 +79,7 @@ macro_rules! row {
             ledger::attempts,
             ledger::rendered_at,
             ledger::recipient,
+            ledger::delivery_status,
         )
     };
 }
@@ -143,10 +150,9 @@ fn due<'a>(channel: Channel, scope: &'a Scope, now: DateTime<Utc>) -> _ {
         .filter(session)
 }
 
-/// The messages to a recipient that other rows have.
+/// The messages to a recipient that are known: those of other rows, and those that were taken and could not be delivered.
 pub fn message_ids(db: &mut Db, channel: Channel, recipient: &str) -> QueryResult<Vec<String>> {
     ledger::table
-        .filter(ledger::status.eq_any([status::SENT, status::FAILED]))
         .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::recipient.eq(recipient))
         .filter(ledger::message_id.is_not_null())

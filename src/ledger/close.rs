@@ -18,6 +18,9 @@ use crate::{
 /// Nothing is handed over later than this before the start.
 pub const LAST_MOMENT: Duration = Duration::minutes(1);
 
+/// So long after the start Twilio is still asked for a message in doubt: what it has taken was no reminder missed.
+const ASKED_FOR: Duration = Duration::hours(1);
+
 /// How far back starts are looked at one by one around a change of the clocks; anything earlier has long begun.
 const LONG_BEGUN: Duration = Duration::days(2);
 
@@ -79,11 +82,21 @@ pub(super) fn too_late(
     now: DateTime<Utc>,
 ) -> Condition {
     let pending = ledger::status.eq(status::PENDING);
+    let certain = ledger::rendered_at.is_null();
     Box::new(
         of_channel(channel, scope)
             .and(pending)
-            .and(started(zone, now)),
+            .and(started(zone, now))
+            .and(certain.or(past_asking(channel, zone, now))),
     )
+}
+
+/// Nobody can tell any more whether a message in doubt was sent: a mail once its session begins.
+fn past_asking(channel: Channel, zone: Zone, now: DateTime<Utc>) -> Condition {
+    match channel {
+        Channel::Mail => started(zone, now),
+        Channel::Whatsapp => started(zone, now - ASKED_FOR),
+    }
 }
 
 /// Sessions that start within [`LAST_MOMENT`] or have started.
@@ -151,7 +164,7 @@ pub struct Recovered {
     pub unknown: usize,
 }
 
-/// Takes up the rows whose lease has ended, before their session begins. They keep `rendered_at`: it marks what may have
+/// Takes up the rows whose lease has ended, while it can be found out what became of them. They keep `rendered_at`: it marks what may have
 /// arrived, and makes a mail that is sent again the same mail. `in_doubt` may hold mails as `unknown` instead.
 pub fn recover(
     db: &mut Db,
@@ -168,7 +181,9 @@ pub fn recover(
         || -> Condition { Box::new(of_channel(channel, scope).and(abandoned(now)).and(others())) };
     let mut recovered = Recovered::default();
     if channel == Channel::Whatsapp || in_doubt == InDoubt::Resend {
-        for rows in unlocked(db, || Box::new(left().and(not(started(zone, now)))))? {
+        for rows in unlocked(db, || {
+            Box::new(left().and(not(past_asking(channel, zone, now))))
+        })? {
             recovered.again += update(ledger::table.filter(rows))
                 .set((
                     ledger::status.eq(status::PENDING),

@@ -9,7 +9,7 @@ use diesel::{
     update,
 };
 
-use super::{HELD, claim::Claim, delay, status};
+use super::{AGAIN, HELD, claim::Claim, delay, follow::first_look, status};
 use crate::{
     db::{ByRow, Db, schema::session_reminder_deliveries as ledger},
     outcome::{Fault, Outcome},
@@ -71,7 +71,7 @@ fn attempts(claims: &[&Claim]) -> ByRow<Integer, i32> {
 
 /// In characters: what Twilio answers is its own affair, what is stored must fit.
 const LONGEST_ID: usize = 255;
-const LONGEST_STATUS: usize = 32;
+pub(super) const LONGEST_STATUS: usize = 32;
 
 /// A claim, our Message-ID or Twilio's SID, and Twilio's first status.
 type Sent<'a> = (&'a Claim, &'a String, Option<&'a str>);
@@ -85,8 +85,14 @@ fn record_sent(db: &mut Db, sent: &[Sent], now: DateTime<Utc>) -> QueryResult<us
         .iter()
         .map(|(claim, id, _)| (claim.row.id, Some(one_line(id, LONGEST_ID))));
     let statuses = sent.iter().map(|(claim, _, status)| {
-        let status = status.map(|status| one_line(status, LONGEST_STATUS));
+        let second = claim.row.was_undelivered().then_some(AGAIN);
+        let status = status.map(|status| one_line(second.unwrap_or(status), LONGEST_STATUS));
         (claim.row.id, status)
+    });
+    // Only what has a status at Twilio can be asked about.
+    let looks = sent.iter().map(|(claim, _, status)| {
+        let look = status.map(|_| first_look(now).naive_utc());
+        (claim.row.id, look)
     });
     update(ours(&claims))
         .set((
@@ -94,7 +100,7 @@ fn record_sent(db: &mut Db, sent: &[Sent], now: DateTime<Utc>) -> QueryResult<us
             ledger::sent_at.eq(now.naive_utc()),
             ledger::message_id.eq(ByRow::<Nullable<Text>, _>::new(message_ids)),
             ledger::delivery_status.eq(ByRow::<Nullable<Text>, _>::new(statuses)),
-            ledger::next_attempt_at.eq(None::<NaiveDateTime>),
+            ledger::next_attempt_at.eq(ByRow::<Nullable<Timestamp>, _>::new(looks)),
             ledger::error_code.eq(None::<String>),
             ledger::error.eq(None::<String>),
             ledger::updated_at.eq(now.naive_utc()),
@@ -118,6 +124,7 @@ impl<'a> Settled<'a> {
         let (status, next_attempt_at, fault) = match outcome {
             Outcome::Sent { .. } => return None,
             Outcome::Failed(fault) | Outcome::OptedOut(fault) => (status::FAILED, None, fault),
+            Outcome::Missed(fault) => (status::MISSED, None, fault),
             Outcome::Retry { fault, after } => {
                 let asked = after.and_then(|after| Duration::from_std(after).ok());
                 let wait = soon.max(asked.unwrap_or_default());

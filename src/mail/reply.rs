@@ -164,6 +164,7 @@ mod tests {
             Outcome::OptedOut(fault) => ("opted out", fault),
             Outcome::InDoubt(fault) => ("in doubt", fault),
             Outcome::Stopped(fault) => ("stopped", fault),
+            Outcome::Missed(fault) => ("missed", fault),
         }
     }
 

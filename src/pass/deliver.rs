@@ -18,6 +18,7 @@ use log::{info, warn};
 use super::{
     Pass,
     drain::{self, Report},
+    follow_up,
     line::Transport,
     prepare,
     summary::{Channels, Tally},
@@ -47,7 +48,16 @@ pub fn all(db: &mut Db, pass: &Pass, channels: &mut Channels) -> Result<Told> {
     let folder = config.reminder.templates.as_deref();
     let renderer = Renderer::new(&config.app, config.reminder.locale, folder, pass.zone.0)?;
     show_progress(db, pass)?;
+    let ask = follow_up::any(db, pass)?;
+    let twilio = transports
+        .iter()
+        .find_map(Transport::client)
+        .filter(|_| ask);
     thread::scope(|threads| {
+        // Where the host allows no more threads, the next pass asks.
+        let ask =
+            |client| Builder::new().spawn_scoped(threads, move || follow_up::run(pass, client));
+        let asking = twilio.and_then(|client| ask(client).ok());
         let (ended, endings) = mpsc::channel();
         let mut shift = Shift {
             threads,
@@ -61,13 +71,17 @@ pub fn all(db: &mut Db, pass: &Pass, channels: &mut Channels) -> Result<Told> {
         loop {
             shift.begin(db, &transports, channels);
             if shift.working.is_empty() {
-                return Ok(shift.told);
+                break;
             }
             match endings.recv_timeout(ROUND) {
                 Ok((channel, report)) => shift.end(channel, report, channels),
                 Err(_) => shift.round(db, &transports, channels),
             }
         }
+        if let Some(learnt) = asking.and_then(|asking| asking.join().ok()) {
+            channels.of(Channel::Whatsapp).add(learnt);
+        }
+        Ok(shift.told)
     })
 }
 

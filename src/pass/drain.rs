@@ -27,20 +27,17 @@ use super::{
     budget,
     line::{Job, Transport},
     lines::{Event, Lines},
-    roster::{self, Roster},
+    opt_out,
+    roster::Roster,
     summary::Tally,
     take,
 };
 use crate::{
     db::{self, Db},
     exit::Exit,
-    ledger::{
-        self, Channel, Stop,
-        claim::{self, Row},
-    },
+    ledger::{self, Channel, Stop, claim},
     message::Renderer,
     outcome::{Fault, LOST, Outcome},
-    platform::{Participant, profile},
 };
 
 /// A pass takes no new work after this.
@@ -316,29 +313,12 @@ impl<'a> Coordinator<'a> {
                 self.report.told.insert((row.session_id, wall));
             }
             if let Outcome::OptedOut(_) = outcome {
-                self.clear_opt_in(row);
+                self.roster.forget();
+                opt_out::store(self.db, self.pass, row.id, row.session_id, row.user_id);
             }
             self.pass.bar.inc(1);
             account::tell(self.channel, &job, &outcome);
             account::tally(&mut self.report.tally, &outcome);
-        }
-    }
-
-    /// The recipient has told Twilio to stop; the platform is to know. Where it cannot be told, or still says yes (its
-    /// view reads something else than the profiles), the ledger remembers.
-    fn clear_opt_in(&mut self, row: &Row) {
-        self.roster.forget();
-        let wall = self.pass.zone.wall(self.pass.clock.now());
-        let cleared = profile::find(self.db, &row.user_id.to_string())
-            .and_then(|found| Ok(profile::opt_out(self.db, &found, wall)?));
-        let people = roster::people(self.db, std::slice::from_ref(row)).unwrap_or_default();
-        if cleared.is_ok() && !people.values().any(Participant::opted_in) {
-            return;
-        }
-        let user = row.user_id;
-        info!("the platform does not know that user {user} has opted out; the ledger does");
-        if let Err(error) = ledger::remember_opt_out(self.db, row.id) {
-            warn!("user {user} has opted out of WhatsApp, but this could not be stored: {error}");
         }
     }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::{
     config::{self, Config, Locale, MailTransport, WhatsappTransport},
-    ledger::{Channel, claim::Claim},
+    ledger::{Channel, claim::Claim, close::LAST_MOMENT},
     mail::{self, Identity},
     message::{Renderer, WhatsappMessage},
     outcome::{Fault, Outcome},
@@ -53,6 +53,14 @@ impl<'a> Transport<'a> {
         match self {
             Transport::Mail(_) => Channel::Mail,
             Transport::Whatsapp(..) => Channel::Whatsapp,
+        }
+    }
+
+    /// The client of WhatsApp.
+    pub fn client(&self) -> Option<&whatsapp::Client> {
+        match self {
+            Transport::Whatsapp(_, client) => Some(client),
+            Transport::Mail(_) => None,
         }
     }
 
@@ -189,6 +197,9 @@ fn message(
     {
         return Ok(sent);
     }
+    if job.start - now < LAST_MOMENT {
+        return Ok(Outcome::Missed(never_taken()));
+    }
     let template = template(whatsapp, message.locale);
     let request = whatsapp::Request {
         to: to.clone(),
@@ -217,6 +228,11 @@ fn find(
     };
     let found = client.find(&trace);
     found.map_err(|fault| Outcome::Retry { fault, after: None })
+}
+
+fn never_taken() -> Fault {
+    let reason = "Twilio never had it, as was found out only when it was too late to send it again";
+    Fault::new("too_late", reason)
 }
 
 /// The approved template of a language, else the one for all.

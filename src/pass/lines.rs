@@ -80,7 +80,7 @@ impl<'a> Lines<'a> {
             let now = self.pass.clock.now();
             let begin = !self.stop.load(Ordering::Relaxed)
                 && job.claim.lease_until - now >= LEASE_NEEDED
-                && job.start - now >= DELIVERY;
+                && (job.doubt.is_some() || job.start - now >= DELIVERY);
             let event = if begin {
                 let outcome = self.deliver(&mut line, &job, now);
                 if matches!(outcome, Outcome::Stopped(_)) {

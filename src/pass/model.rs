@@ -18,11 +18,11 @@ use self::{
     world::{Held, World},
 };
 use crate::{
-    ledger::Channel,
+    ledger::{Channel, close::LAST_MOMENT},
     outcome::{Fault, Outcome},
 };
 
-const STORIES: u64 = 60;
+const STORIES: u64 = 50;
 const STEPS: usize = 200;
 
 /// As the lines have it: what a delivery needs of its lease, and of the time to the start.
@@ -90,8 +90,13 @@ impl Story {
         for start in [next, last].into_iter().flatten() {
             self.world.now = self.world.now.max(start.and_utc() - Duration::seconds(30));
             self.look(Step::Prepare(0), |world| world.prepare(0));
+            for _ in 0..4 {
+                self.take(0, Channel::Whatsapp);
+                self.deliver(0);
+                self.record(0, Channel::Whatsapp);
+            }
         }
-        self.world.now += Duration::minutes(5);
+        self.world.now += Duration::minutes(65);
         self.look(Step::Other, |world| world.restart(0));
         self.look(Step::Prepare(0), |world| world.prepare(0));
         let now = self.world.now.naive_utc();
@@ -127,7 +132,7 @@ impl Story {
         let due = |held: &Held| {
             held.outcome.is_none()
                 && held.job.claim.lease_until - now >= LEASE_NEEDED
-                && held.job.start - now >= DELIVERY
+                && (held.job.doubt.is_some() || held.job.start - now >= DELIVERY)
         };
         let held = &self.world.hosts[host].held;
         let Some(place) = held.iter().position(due) else {
@@ -136,9 +141,11 @@ impl Story {
         let (chance, held) = (self.below(10), &self.world.hosts[host].held[place]);
         let (id, rendered_at) = (held.job.claim.row.id, held.job.claim.rendered_at);
         let arrived = self.arrived.entry(id).or_default();
+        let too_late = held.job.start - now < LAST_MOMENT;
         let found = held.job.doubt.is_some() && !arrived.is_empty();
         let outcome = match chance {
             _ if found => sent(id),
+            _ if too_late => Outcome::Missed(Fault::new("too_late", "")),
             0..3 => sent(id),
             3..6 => Outcome::InDoubt(Fault::new("lost", "")),
             6..8 => Outcome::Retry {
@@ -148,7 +155,7 @@ impl Story {
             8 => Outcome::Failed(Fault::new("550", "")),
             _ => Outcome::Stopped(Fault::new("421", "")),
         };
-        if !found && chance < 5 {
+        if !found && !too_late && chance < 5 {
             // Whatever comes a second time is a mail, in doubt until then, and the same mail.
             let in_doubt = held.job.claim.row.in_doubt_since();
             let again = held.channel == Channel::Mail && in_doubt == arrived.first().copied();

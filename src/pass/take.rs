@@ -154,7 +154,9 @@ pub fn ready(
     let Some(start) = pass.zone.parse(&row.scheduled_at) else {
         return Err((status::FAILED, no_time(&row.scheduled_at)));
     };
-    if start - now < LAST_MOMENT {
+    // Of a message in doubt Twilio knows also after the start.
+    let may_be_known = channel == Channel::Whatsapp && row.in_doubt_since().is_some();
+    if start - now < LAST_MOMENT && !may_be_known {
         return Err((status::MISSED, Fault::new("too_late", "the session begins")));
     }
     let recipient = line::recipient(channel, participant, pass.config)

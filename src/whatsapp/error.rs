@@ -73,10 +73,11 @@ impl Answer {
         match &self.sid {
             Some(sid) => Outcome::Sent {
                 message_id: sid.clone(),
-                status: self
-                    .message_status
-                    .as_deref()
-                    .map(|status| one_line(status, 30)),
+                // Without one there is still a message to ask about.
+                status: Some(one_line(
+                    self.message_status.as_deref().unwrap_or("accepted"),
+                    30,
+                )),
             },
             None => {
                 Outcome::InDoubt(self.fault("Twilio accepted the message but gave no id for it"))
@@ -143,6 +144,7 @@ mod tests {
             Outcome::OptedOut(fault) => ("opted out", fault),
             Outcome::InDoubt(fault) => ("in doubt", fault),
             Outcome::Stopped(fault) => ("stopped", fault),
+            Outcome::Missed(fault) => ("missed", fault),
         };
         (name, &fault.code, &fault.reason)
     }
@@ -249,7 +251,7 @@ mod tests {
             }
         );
         let bare = Answer::read(201, None, br#"{"sid":"SM0123","status":null}"#).outcome();
-        assert!(matches!(bare, Outcome::Sent { status: None, .. }));
+        assert!(matches!(bare, Outcome::Sent { status: Some(status), .. } if status == "accepted"));
         for body in [
             "",
             "<html>",

@@ -160,6 +160,7 @@ impl Twilio {
             Outcome::OptedOut(fault) => Outcome::OptedOut(clean(fault)),
             Outcome::InDoubt(fault) => Outcome::InDoubt(clean(fault)),
             Outcome::Stopped(fault) => Outcome::Stopped(clean(fault)),
+            Outcome::Missed(fault) => Outcome::Missed(clean(fault)),
         }
     }
 }

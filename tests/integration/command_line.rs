@@ -359,9 +359,16 @@ fn a_home_that_takes_no_lock_is_told_and_the_pass_goes_on() {
     let platform = due(&smtp);
     fs::write(platform.path("in-the-way"), "").unwrap();
     let home = platform.path("in-the-way");
-    for home in ["/proc", &home.to_string_lossy()] {
+    let home = home.to_string_lossy();
+    // A folder that was chosen has no other in its place.
+    for environment in [
+        &[("HOME", "/proc"), ("TMPDIR", "/proc")][..],
+        &[("HOME", &home), ("TMPDIR", &home)],
+        &[("STATE_DIRECTORY", "/proc")],
+        &[("STATE_DIRECTORY", &format!("{home}/state"))],
+    ] {
         let run = platform
-            .run_with(&[("HOME", home), ("TMPDIR", home)], &["send", "--now", NOW])
+            .run_with(environment, &["send", "--now", NOW])
             .succeeds();
         assert!(run.stderr.contains("could not lock"), "{}", run.stderr);
         assert!(run.stderr.contains("going on"), "{}", run.stderr);

@@ -19,6 +19,7 @@ mod crash;
 mod demo;
 mod due;
 mod encryption;
+mod follow_up;
 #[cfg(feature = "sqlite")]
 mod full_disk;
 mod hostile;

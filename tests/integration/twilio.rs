@@ -29,6 +29,8 @@ use self::{
 };
 use crate::loopback::Loopback;
 
+pub use self::messages::TEMPLATE;
+
 pub const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
 pub const AUTH_TOKEN: &str = "fedcba9876543210fedcba9876543210";
 
@@ -137,6 +139,22 @@ impl Twilio {
     /// `GET /2010-04-01/…` and so on, in order.
     pub fn requests(&self) -> Vec<String> {
         self.shared.requests.lock().unwrap().clone()
+    }
+
+    /// How many messages were posted, taken or not.
+    pub fn posts(&self) -> usize {
+        self.count("POST ")
+    }
+
+    /// How often messages were looked at.
+    pub fn looks(&self) -> usize {
+        self.count("GET ")
+    }
+
+    fn count(&self, method: &str) -> usize {
+        let requests = self.shared.requests.lock().unwrap();
+        let of_method = requests.iter().filter(|line| line.starts_with(method));
+        of_method.count()
     }
 
     pub fn connections(&self) -> usize {

@@ -1,13 +1,16 @@
 //! WhatsApp through Twilio: numbers, templates, and what each of Twilio's answers leads to.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::{
     smtp::Smtp,
     support::{NOW, Platform, Run, START, on},
-    twilio::{ACCOUNT_SID, AUTH_TOKEN, Answer, Twilio},
+    twilio::{ACCOUNT_SID, AUTH_TOKEN, Answer, TEMPLATE, Twilio},
 };
 
 /// A platform without mail, with a due session and `count` participants who opted in.
@@ -141,9 +144,9 @@ fn too_many_requests_wait_as_long_as_twilio_asks() {
     platform.send().succeeds();
     assert_eq!(platform.ledger(), ["whatsapp|1|pending|20429"]);
     platform.send_at("2026-11-23T16:04:30+07:00").succeeds();
-    assert_eq!(twilio.requests().len(), 1);
+    assert_eq!(twilio.posts(), 1);
     platform.send_at("2026-11-23T16:05:30+07:00").succeeds();
-    assert_eq!(twilio.requests().len(), 2);
+    assert_eq!(twilio.posts(), 2);
 }
 
 #[test]
@@ -163,9 +166,9 @@ fn a_rate_limit_of_whatsapp_is_tried_again_after_a_minute() {
         ["whatsapp|1|sent|NULL", "whatsapp|2|pending|63018"]
     );
     platform.send_at("2026-11-23T16:00:30+07:00").succeeds();
-    assert_eq!(twilio.requests().len(), 2);
+    assert_eq!(twilio.posts(), 2);
     platform.send_at("2026-11-23T16:01:30+07:00").succeeds();
-    assert_eq!(twilio.requests().len(), 3);
+    assert_eq!(twilio.posts(), 3);
 }
 
 #[test]
@@ -186,7 +189,7 @@ fn a_refusal_of_one_recipient_fails_that_reminder_with_the_fix_and_the_others_go
         );
         assert!(reason(&platform).contains("Twilio's own words"));
         platform.send().succeeds();
-        assert_eq!(twilio.requests().len(), 3);
+        assert_eq!(twilio.posts(), 3);
     }
 }
 
@@ -207,7 +210,7 @@ fn a_stop_clears_the_opt_in_of_that_user_alone_and_later_passes_leave_them_be() 
         platform.ledger()[3..],
         ["whatsapp|1|sent|NULL", "whatsapp|3|sent|NULL"]
     );
-    assert_eq!(twilio.requests().len(), 5);
+    assert_eq!(twilio.posts(), 5);
 }
 
 #[test]
@@ -229,11 +232,11 @@ fn who_told_stop_is_left_be_also_where_the_platform_cannot_be_told_until_they_op
 
     platform.session(2, "2026-11-23 17:30:00");
     platform.send_at("2026-11-23T16:30:00+07:00").succeeds();
-    assert_eq!(twilio.requests().len(), 1);
+    assert_eq!(twilio.posts(), 1);
 
     platform.run(&["opt-in", "1"]).succeeds();
     platform.send_at("2026-11-23T16:31:00+07:00").exits(1);
-    assert_eq!(twilio.requests().len(), 2);
+    assert_eq!(twilio.posts(), 2);
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn refused_credentials_stop_the_channel_at_once_and_the_mail_goes() {
         assert!(run.stderr.contains(fix), "{}", run.stderr);
         assert_eq!(smtp.mails().len(), 12);
         // Those that were under way when the first answer came, one on each connection.
-        assert!(twilio.requests().len() <= 4, "{:?}", twilio.requests());
+        assert!(twilio.posts() <= 4, "{:?}", twilio.requests());
         let held = format!("pending|{code}");
         assert_eq!(
             platform.rows(
@@ -270,16 +273,16 @@ fn a_stopped_channel_is_left_alone_until_its_delay_is_over() {
     let platform = platform(&twilio, 5).set("TWILIO_CONNECTIONS", "1");
     platform.send().exits(75);
     platform.send_at("2026-11-23T16:00:30+07:00").exits(75);
-    assert_eq!(twilio.requests().len(), 1);
+    assert_eq!(twilio.posts(), 1);
     let again = platform.send_at("2026-11-23T16:01:30+07:00").exits(75);
-    assert_eq!(twilio.requests().len(), 2);
+    assert_eq!(twilio.posts(), 2);
     assert!(
         said(&again).is_empty(),
         "it has been said: {}",
         again.stderr
     );
     platform.send_at("2026-11-23T16:03:00+07:00").exits(75);
-    assert_eq!(twilio.requests().len(), 2, "the delay grows");
+    assert_eq!(twilio.posts(), 2, "the delay grows");
 
     let mended = Twilio::start();
     let platform = platform.set("TWILIO_API_BASE", &mended.base());
@@ -300,14 +303,6 @@ fn twilio_out_of_reach_stops_the_channel_and_the_mail_goes() {
 
 const AFTER_THE_LEASE: &str = "2026-11-23T16:03:00+07:00";
 
-fn posts(twilio: &Twilio) -> usize {
-    let requests = twilio.requests();
-    requests
-        .iter()
-        .filter(|line| line.starts_with("POST"))
-        .count()
-}
-
 #[test]
 fn a_message_that_twilio_took_without_an_answer_is_found_and_not_sent_again() {
     let twilio = always(|| Answer::CreateThenDrop);
@@ -316,10 +311,10 @@ fn a_message_that_twilio_took_without_an_answer_is_found_and_not_sent_again() {
     assert!(run.stderr.contains("in doubt"), "{}", run.stderr);
     assert_eq!(platform.ledger()[0].split('|').nth(2), Some("sending"));
     platform.send_at("2026-11-23T16:01:00+07:00");
-    assert_eq!(posts(&twilio), 1, "looked at before its lease was over");
+    assert_eq!(twilio.posts(), 1, "looked at before its lease was over");
     platform.send_at(AFTER_THE_LEASE).succeeds();
     platform.send_at("2026-11-23T16:10:00+07:00").succeeds();
-    assert_eq!(posts(&twilio), 1);
+    assert_eq!(twilio.posts(), 1);
     let sid = &twilio.created()[0].sid;
     assert_eq!(
         platform.rows(
@@ -357,7 +352,7 @@ fn a_message_that_twilio_never_had_is_sent_once_more() {
         assert!(platform.send().stderr.contains("in doubt"));
         platform.send_at(AFTER_THE_LEASE).succeeds();
         platform.send_at("2026-11-23T16:10:00+07:00").succeeds();
-        assert_eq!((posts(&twilio), twilio.created().len()), (2, 1));
+        assert_eq!((twilio.posts(), twilio.created().len()), (2, 1));
         assert_eq!(platform.ledger()[0].split('|').nth(2), Some("sent"));
     }
 }
@@ -372,18 +367,20 @@ fn while_twilio_cannot_be_asked_a_message_in_doubt_is_not_sent() {
     assert_eq!(platform.ledger()[0].split('|').nth(2), Some("pending"));
     let platform = platform.set("TWILIO_API_BASE", &twilio.base());
     platform.send_at("2026-11-23T16:10:00+07:00").succeeds();
-    assert_eq!(posts(&twilio), 1);
+    assert_eq!(twilio.posts(), 1);
     assert_eq!(platform.ledger()[0].split('|').nth(2), Some("sent"));
 }
 
 #[test]
-fn a_message_that_stays_in_doubt_until_the_start_is_unknown_and_not_missed() {
+fn a_message_that_stays_in_doubt_for_an_hour_after_the_start_is_unknown_and_not_missed() {
     let twilio = always(|| Answer::CreateThenDrop);
     let platform = platform(&twilio, 1);
     platform.send();
     let platform = platform.set("TWILIO_API_BASE", "http://127.0.0.1:9");
     platform.send_at(AFTER_THE_LEASE).succeeds();
-    platform.send_at("2026-11-23T17:00:00+07:00").exits(1);
+    platform.send_at("2026-11-23T17:30:00+07:00").succeeds();
+    assert_eq!(platform.ledger()[0].split('|').nth(2), Some("pending"));
+    platform.send_at("2026-11-23T18:00:00+07:00").exits(1);
     assert_eq!(platform.ledger()[0].split('|').nth(2), Some("unknown"));
 }
 
@@ -419,7 +416,7 @@ fn the_same_unknown_refusal_three_times_in_a_row_stops_the_channel() {
     let twilio = always(|| Answer::error(400, 29999, "something new"));
     let platform = platform(&twilio, 6).set("TWILIO_CONNECTIONS", "1");
     platform.send().exits(75);
-    assert_eq!(twilio.requests().len(), 3);
+    assert_eq!(twilio.posts(), 3);
     let ledger = platform.ledger();
     assert_eq!(
         ledger[..2],
@@ -448,7 +445,7 @@ fn unknown_refusals_of_single_recipients_do_not_stop_the_channel() {
     }
     platform.send().exits(1);
     assert_eq!(twilio.created().len(), 2);
-    assert_eq!(twilio.requests().len(), 6);
+    assert_eq!(twilio.posts(), 6);
 }
 
 #[test]
@@ -503,6 +500,72 @@ fn templates_go_by_language_with_five_variables_and_no_body() {
         })
     );
     assert!(variables(1)["4"].as_str().unwrap().starts_with("Monday"));
+}
+
+/// The texts that the documentation says to submit.
+fn documented_templates() -> Vec<&'static str> {
+    let page = include_str!("../../docs/whatsapp.md");
+    let lines = page.lines().map(str::trim);
+    lines
+        .filter(|line| line.starts_with('H') && line.contains("{{1}}, "))
+        .collect()
+}
+
+#[test]
+fn whatever_people_typed_the_documented_templates_keep_to_whatsapps_rules() {
+    let twilio = Twilio::start();
+    let platform =
+        platform(&twilio, 2).set("TWILIO_WHATSAPP_CONTENT_SID", &format!("HX{:032x}", 1));
+    let long = format!("Aljabar\t\r\n\n{}      Linear ", "panjang ".repeat(25));
+    platform.sql(&format!("UPDATE course_sessions SET title = '{long}'"));
+    platform.sql(&format!("UPDATE courses SET title = '{long}'"));
+    platform.sql("UPDATE course_sessions SET mode = 'offline', location = ''");
+    platform.sql(&format!("UPDATE users SET name = '{long}' WHERE id = 1"));
+    platform.sql("UPDATE users SET name = '' WHERE id = 2");
+    platform.send().succeeds();
+    let templates = documented_templates();
+    assert_eq!(templates.len(), 2);
+    assert_eq!(templates[0], TEMPLATE);
+    for message in twilio.created() {
+        let variables: BTreeMap<String, String> =
+            serde_json::from_str(&message.content_variables.unwrap()).unwrap();
+        assert_eq!(
+            variables.keys().collect::<Vec<_>>(),
+            ["1", "2", "3", "4", "5"]
+        );
+        for value in variables.values() {
+            assert!(
+                !value.is_empty() && !value.contains(['\n', '\r', '\t']),
+                "{value:?}"
+            );
+            assert!(!value.contains("  ") && value.trim() == value, "{value:?}");
+        }
+        for template in &templates {
+            let text = variables
+                .iter()
+                .fold((*template).to_owned(), |text, (key, value)| {
+                    text.replace(&format!("{{{{{key}}}}}"), value)
+                });
+            assert!(
+                !text.contains("{{") && text.chars().count() <= 1024,
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_message_in_doubt_that_went_by_template_is_found_by_its_start() {
+    let twilio = always(|| Answer::CreateThenDrop);
+    let platform =
+        platform(&twilio, 2).set("TWILIO_WHATSAPP_CONTENT_SID", &format!("HX{:032x}", 1));
+    platform.send();
+    platform.send_at(AFTER_THE_LEASE).succeeds();
+    assert_eq!(twilio.posts(), 2);
+    assert_eq!(
+        platform.ledger(),
+        ["whatsapp|1|sent|NULL", "whatsapp|2|sent|NULL"]
+    );
 }
 
 #[test]

@@ -134,6 +134,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::OptedOut(_) => "opted out",
         Outcome::InDoubt(_) => "in doubt",
         Outcome::Stopped(_) => "stopped",
+        Outcome::Missed(_) => "missed",
     }
 }
 

@@ -56,7 +56,7 @@ pub struct Change<'a> {
 }
 
 /// Every change of status that the stories must have seen.
-pub const ALL_CHANGES: [&str; 14] = [
+pub const ALL_CHANGES: [&str; 15] = [
     " > pending",
     " > missed",
     "pending > sending",
@@ -69,6 +69,7 @@ pub const ALL_CHANGES: [&str; 14] = [
     "sending > unknown",
     "sending > sending",
     "sending > sent",
+    "sending > missed",
     "sending > failed",
     "lost record",
 ];
@@ -177,6 +178,12 @@ fn begins_now(world: &World, row: &Row) -> bool {
     row.start - world.now.naive_utc() < LAST_MOMENT
 }
 
+/// Nobody can tell any more whether a row in doubt was sent: of WhatsApp Twilio is asked for an hour.
+fn past_asking(world: &World, row: &Row) -> bool {
+    let asked_for = Duration::hours(if row.channel == "mail" { 0 } else { 1 });
+    row.start + asked_for - world.now.naive_utc() < LAST_MOMENT
+}
+
 fn begins(world: &World, new: &Row) -> bool {
     let left = new.start - world.now.naive_utc();
     let in_window = (WINDOW.0..=WINDOW.1).contains(&left);
@@ -191,8 +198,8 @@ fn prepared(world: &World, me: &str, old: &Row, new: &Row) -> bool {
         && old.claimed_by.as_deref() != Some(me);
     let kept = old.rendered_at == new.rendered_at && old.attempts == new.attempts;
     kept && match (old.status.as_str(), new.status.as_str()) {
-        (SENDING, PENDING) => abandoned && !begins_now(world, old),
-        (SENDING, UNKNOWN) => abandoned && begins_now(world, old),
+        (SENDING, PENDING) => abandoned && !past_asking(world, old),
+        (SENDING, UNKNOWN) => abandoned && past_asking(world, old),
         (CANCELLED, PENDING) => is_owed(world, old) && old.rendered_at.is_none(),
         (PENDING, _) => begins_now(world, old) && ended(world, old, new),
         _ => false,
@@ -218,8 +225,9 @@ fn taken(world: &World, me: &str, old: &Row, new: &Row) -> bool {
     if new.status != SENDING {
         return old.rendered_at == new.rendered_at && ended(world, old, new);
     }
+    let asked = old.channel == "whatsapp" && old.rendered_at.is_some();
     is_owed(world, old)
-        && !begins_now(world, old)
+        && (asked || !begins_now(world, old))
         && new.attempts == old.attempts + 1
         && new.claimed_by.as_deref() == Some(me)
         && new.lease_until == Some(now + LEASE)
@@ -242,6 +250,7 @@ fn recorded(world: &World, fences: &[Fence], old: &Row, new: &Row) -> bool {
     match &fence.outcome {
         Some(Outcome::Sent { .. }) => (attempts, status) == (0, SENT) && new.message_id.is_some(),
         Some(Outcome::Failed(_) | Outcome::OptedOut(_)) => (attempts, status) == (0, FAILED),
+        Some(Outcome::Missed(_)) => (attempts, status) == (0, MISSED) && begins_now(world, old),
         Some(Outcome::Retry { .. } | Outcome::Stopped(_)) => {
             (attempts, status) == (0, PENDING) && later && new.rendered_at == fence.former
         }

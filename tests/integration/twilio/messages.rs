@@ -14,8 +14,8 @@ use super::{
 /// Of the collection without `.json`; `ACCOUNT_SID` within it.
 pub(super) const PATH: &str = "/2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages";
 
-/// The approved template that every ContentSid stands for.
-const TEMPLATE: &str = "Halo {{1}}, pengingat: sesi {{2}} dari kursus {{3}} dimulai {{4}}. \
+/// The approved template that every ContentSid stands for: the one that docs/whatsapp.md says to submit.
+pub const TEMPLATE: &str = "Halo {{1}}, pengingat: sesi {{2}} dari kursus {{3}} dimulai {{4}}. \
     Tempat/tautan: {{5}}. Sampai jumpa di sesi!";
 
 /// A message that exists, with what became of it.
