@@ -44,29 +44,37 @@ struct Story {
 fn no_order_of_steps_leads_a_row_where_it_may_not_go() {
     let seed = Random::seed();
     let mut done = HashMap::new();
-    for number in 0..STORIES {
+    // A model in which nothing happens proves nothing: it goes on until everything has.
+    for number in 0.. {
+        let never = rules::ALL_CHANGES
+            .iter()
+            .find(|what| !done.contains_key(**what));
+        if never.is_none() && number >= STORIES {
+            break;
+        }
+        assert!(number < 10 * STORIES, "never {never:?}: {done:?}");
         println!("story {number}");
-        let mut story = Story {
-            random: Random::new(seed + number),
-            world: World::new(),
-            arrived: HashMap::new(),
-            change: (0, 0, 0),
-            done: HashMap::new(),
-        };
+        let mut story = Story::begin(seed + number);
         (0..STEPS).for_each(|_| story.step());
         story.end();
         for (what, count) in story.done {
             *done.entry(what).or_insert(0) += count;
         }
     }
-    // A model in which nothing happens proves nothing.
     println!("{done:?}");
-    for what in rules::ALL_CHANGES {
-        assert!(done.contains_key(what), "never {what}: {done:?}");
-    }
 }
 
 impl Story {
+    fn begin(seed: u64) -> Story {
+        Story {
+            random: Random::new(seed),
+            world: World::new(),
+            arrived: HashMap::new(),
+            change: (0, 0, 0),
+            done: HashMap::new(),
+        }
+    }
+
     fn step(&mut self) {
         let host = self.below(2);
         let channel = Channel::ALL[self.below(2)];
@@ -82,7 +90,7 @@ impl Story {
         }
     }
 
-    /// The sessions begin, and every row of theirs comes to its end.
+    /// The sessions begin, and every row of theirs comes to its end, at the latest after the hour in which Twilio is asked.
     fn end(&mut self) {
         let starts = |world: &mut World| world.ledger().into_iter().map(|row| row.start);
         let last = starts(&mut self.world).max();
@@ -101,7 +109,8 @@ impl Story {
         self.look(Step::Prepare(0), |world| world.prepare(0));
         let now = self.world.now.naive_utc();
         for row in self.world.ledger() {
-            assert!(row.start > now || rules::is_over(&row), "{row:?}");
+            let open = row.start + Duration::hours(1) > now;
+            assert!(open || rules::is_over(&row), "{row:?}");
         }
     }
 
