@@ -37,7 +37,7 @@ pub fn record<'a>(
 
 /// A claim whose row, its lease over, was claimed once more by this same pass has been lost: of two claims of one row only
 /// the later is recorded.
-fn latest<'a, T>(mut finished: Vec<(&'a Claim, T)>) -> Vec<(&'a Claim, T)> {
+fn latest<T>(mut finished: Vec<(&Claim, T)>) -> Vec<(&Claim, T)> {
     finished.sort_by_key(|(claim, _)| (claim.row.id, -claim.attempt));
     finished.dedup_by_key(|(claim, _)| claim.row.id);
     finished

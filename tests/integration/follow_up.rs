@@ -280,10 +280,13 @@ fn a_silent_twilio_keeps_no_mail_waiting() {
     pass.wait().unwrap();
 }
 
+/// What Twilio answers, the exit code, and what the row becomes.
+type Case = (fn() -> Answer, i32, &'static str);
+
 /// What Twilio took without an answer, and nobody could ask about before the session began.
 #[test]
 fn a_message_in_doubt_is_looked_for_also_after_the_start() {
-    let answers: [(fn() -> Answer, i32, &str); 2] = [
+    let answers: [Case; 2] = [
         (|| Answer::CreateThenDrop, 0, "1|sent|queued|NULL"),
         (|| Answer::Drop, 1, "1|missed|NULL|too_late"),
     ];

@@ -64,7 +64,7 @@ impl Story {
             .set("TWILIO_CONNECTIONS", &CONNECTIONS.to_string())
             .set("REMINDER_LEAD", "10h")
             .set("REMINDER_TOLERANCE", "9h");
-        if on_sqlite() && seed % 2 == 0 {
+        if on_sqlite() && seed.is_multiple_of(2) {
             platform.sql("PRAGMA journal_mode = WAL");
         }
         let began = Instant::now();
