@@ -51,6 +51,9 @@ for database in postgres mysql; do
     REMINDERS_TEST_DATABASE=$database cargo test --locked --features full --test integration
 done
 
+# What takes minutes.
+cargo test --locked --features full --test integration -- --ignored
+
 # The other builds: the default one says what it does not serve, those of one server alone keep compiling.
 cargo test --locked --test integration -- config:: back_ends::
 for back_end in postgres mysql; do
