@@ -60,6 +60,14 @@ pub enum Outcome {
     Stopped(Fault),
 }
 
+impl Outcome {
+    /// Of a delivery whose gate was shut: the pass is ending, and has given the reminder back already.
+    pub fn given_up() -> Self {
+        let fault = Fault::new("interrupted", "the pass has ended before the message left");
+        Outcome::Retry { fault, after: None }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

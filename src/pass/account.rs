@@ -1,5 +1,7 @@
 //! What came back from the lines is recorded, counted and told.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use log::{error, info, warn};
@@ -13,7 +15,7 @@ use crate::{
 };
 
 /// A job that came back; no outcome = untouched.
-pub type Finished = (Box<Job>, Option<Outcome>);
+pub type Finished = (Arc<Job>, Option<Outcome>);
 
 /// Records it, each row fenced by its claim; how many rows were no longer ours.
 pub fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> QueryResult<usize> {

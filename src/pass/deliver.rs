@@ -4,9 +4,12 @@
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{self, Sender},
-    thread::{self, Builder, Scope as Threads},
-    time::Duration,
+    sync::{
+        Arc,
+        mpsc::{self, Sender},
+    },
+    thread::Builder,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -26,6 +29,7 @@ use crate::{
     config,
     db::{self, Db},
     exit::{self, Exit},
+    interrupt::LOOK,
     ledger::{self, Channel},
     message::Renderer,
     whatsapp,
@@ -41,41 +45,44 @@ const WORTH_A_BAR: u64 = 100;
 pub type Told = BTreeSet<(i64, NaiveDateTime)>;
 
 /// Delivers what is due on both channels.
-pub fn all(db: &mut Db, pass: &Pass, channels: &mut Channels) -> Result<Told> {
+pub fn all(db: &mut Db, pass: &Arc<Pass<'static>>, channels: &mut Channels) -> Result<Told> {
     let transports = transports(pass, channels);
     let config = pass.config;
     let folder = config.reminder.templates.as_deref();
     let renderer = Renderer::new(&config.app, config.reminder.locale, folder, pass.zone.0)?;
     show_progress(db, pass)?;
-    thread::scope(|threads| {
-        let (ended, endings) = mpsc::channel();
-        let mut shift = Shift {
-            threads,
-            pass,
-            renderer: &renderer,
-            ended,
-            ready: transports.iter().map(Transport::channel).collect(),
-            working: Vec::new(),
-            told: Told::new(),
-        };
-        loop {
-            shift.begin(db, &transports, channels);
-            if shift.working.is_empty() {
-                return Ok(shift.told);
-            }
-            match endings.recv_timeout(ROUND) {
-                Ok((channel, report)) => shift.end(channel, report, channels),
-                Err(_) => shift.round(db, &transports, channels),
-            }
+    let (ended, endings) = mpsc::channel();
+    let mut shift = Shift {
+        pass,
+        renderer: Arc::new(renderer),
+        ended,
+        ready: transports.iter().map(|one| one.channel()).collect(),
+        working: Vec::new(),
+        told: Told::new(),
+    };
+    let mut round = Instant::now() + ROUND;
+    loop {
+        shift.begin(db, &transports, channels);
+        if shift.working.is_empty() || pass.interrupt.is_over() {
+            shift.leave(&transports, channels);
+            return Ok(shift.told);
         }
-    })
+        if let Ok((channel, report)) = endings.recv_timeout(LOOK) {
+            shift.end(channel, report, channels);
+        } else if Instant::now() >= round && !pass.interrupt.came() {
+            shift.round(db, &transports, channels);
+            round = Instant::now() + ROUND;
+        }
+    }
 }
 
+/// The means of delivery of the channels that can work.
+type Transports = Vec<Arc<Transport<'static>>>;
+
 /// Who works.
-struct Shift<'scope, 'env, 'a> {
-    threads: &'scope Threads<'scope, 'env>,
-    pass: &'scope Pass<'a>,
-    renderer: &'scope Renderer,
+struct Shift<'a> {
+    pass: &'a Arc<Pass<'static>>,
+    renderer: Arc<Renderer>,
     ended: Sender<(Channel, Report)>,
     /// The channels that may begin, as soon as there is something to do.
     ready: Vec<Channel>,
@@ -83,9 +90,12 @@ struct Shift<'scope, 'env, 'a> {
     told: Told,
 }
 
-impl<'scope, 'a: 'scope> Shift<'scope, '_, 'a> {
+impl Shift<'_> {
     /// Lets every channel begin that may and has something to do.
-    fn begin(&mut self, db: &mut Db, transports: &'scope [Transport<'a>], channels: &mut Channels) {
+    fn begin(&mut self, db: &mut Db, transports: &Transports, channels: &mut Channels) {
+        if self.pass.interrupt.came() {
+            return;
+        }
         for transport in transports {
             let channel = transport.channel();
             if !self.ready.contains(&channel) || self.working.contains(&channel) {
@@ -108,21 +118,24 @@ impl<'scope, 'a: 'scope> Shift<'scope, '_, 'a> {
     fn start(
         &self,
         db: &mut Db,
-        transport: &'scope Transport<'a>,
+        transport: &Arc<Transport<'static>>,
         tally: &mut Tally,
     ) -> Result<bool> {
-        let (pass, renderer, ended) = (self.pass, self.renderer, self.ended.clone());
-        if !may_start(db, pass, tally, transport.channel())? {
+        if !may_start(db, self.pass, tally, transport.channel())? {
             return Ok(false);
         }
-        let db = db::open(&pass.config.database)?;
+        let db = db::open(&self.pass.config.database)?;
+        let (pass, renderer) = (Arc::clone(self.pass), Arc::clone(&self.renderer));
+        let (transport, ended) = (Arc::clone(transport), self.ended.clone());
         let work = move || {
-            let run = || drain::run(db, pass, transport, renderer);
+            let channel = transport.channel();
+            let run = || drain::run(db, &pass, &transport, &renderer);
             let report = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report::of_bug());
             // A pass that has gone wrong meanwhile no longer counts.
-            let _ = ended.send((transport.channel(), report));
+            let _ = ended.send((channel, report));
         };
-        let started = Builder::new().spawn_scoped(self.threads, work);
+        // Not scoped: one that hangs must not keep an interrupted pass from its end.
+        let started = Builder::new().spawn(work);
         started.context("the host allows no more threads")?;
         Ok(true)
     }
@@ -139,14 +152,27 @@ impl<'scope, 'a: 'scope> Shift<'scope, '_, 'a> {
     }
 
     /// A minute has passed.
-    fn round(&mut self, db: &mut Db, transports: &[Transport], channels: &mut Channels) {
+    fn round(&mut self, db: &mut Db, transports: &Transports, channels: &mut Channels) {
         if let Err(error) = prepare::run(db, self.pass, channels) {
             warn!("could not look for what has become due meanwhile: {error}");
         }
-        let all = transports.iter().map(Transport::channel);
+        let all = transports.iter().map(|one| one.channel());
         self.ready = all
             .filter(|channel| channels.of(*channel).stopped.is_none())
             .collect();
+    }
+
+    /// An interrupted pass has left work behind, or might have: the next one looks.
+    fn leave(&self, transports: &Transports, channels: &mut Channels) {
+        if !self.pass.interrupt.came() {
+            return;
+        }
+        for transport in transports {
+            let tally = channels.of(transport.channel());
+            let words = tally.stopped.take();
+            let words = words.unwrap_or_else(|| self.pass.interrupt.words());
+            tally.stop(Exit::TryLater, words);
+        }
     }
 }
 
@@ -167,7 +193,7 @@ fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
 }
 
 /// The means of delivery of every channel that can work; what keeps the others from it is noted.
-fn transports<'a>(pass: &Pass<'a>, channels: &mut Channels) -> Vec<Transport<'a>> {
+fn transports(pass: &Pass<'static>, channels: &mut Channels) -> Transports {
     let mut transports = Vec::new();
     let broken = |problems: &[config::Problem]| {
         let names = problems.iter().map(|problem| problem.variable.as_str());
@@ -193,7 +219,7 @@ fn transports<'a>(pass: &Pass<'a>, channels: &mut Channels) -> Vec<Transport<'a>
         config::Channel::Off(_) => {}
     }
     transports.retain(|transport| pass.scope.includes(transport.channel()));
-    transports
+    transports.into_iter().map(Arc::new).collect()
 }
 
 /// Whether a channel has work, and is not held back after it broke down.

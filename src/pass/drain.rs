@@ -5,28 +5,30 @@
 //! line are claimed, one on its way and one ready, so that a crash leaves at most that many in doubt.
 
 mod closing;
+mod winding_up;
 
 use std::{
     collections::BTreeSet,
     mem,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
-    thread::{self, Scope as Threads},
+    thread,
     time::Duration,
 };
 
 use chrono::NaiveDateTime;
 use log::{Level, info, log, warn};
 
+use self::winding_up::same;
 use super::{
     Pass,
     account::{self, Finished},
     budget,
     line::{Job, Transport},
-    lines::{Event, Lines},
+    lines::{Event, Jobs, Lines},
     roster::{self, Roster},
     summary::Tally,
     take,
@@ -34,6 +36,7 @@ use super::{
 use crate::{
     db::{self, Db},
     exit::Exit,
+    interrupt::LOOK,
     ledger::{
         self, Channel, Stop,
         claim::{self, Row},
@@ -71,54 +74,71 @@ impl Report {
     }
 }
 
-/// Delivers what is due on `channel` until nothing is left, the channel breaks down or the pass's time is over.
-pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) -> Report {
+/// Delivers what is due on `channel` until nothing is left, the channel breaks down, a signal comes or the pass's time is
+/// over.
+pub fn run(
+    mut db: Db,
+    pass: &Arc<Pass<'static>>,
+    transport: &Arc<Transport<'static>>,
+    renderer: &Arc<Renderer>,
+) -> Report {
     let last_stop = ledger::last_stop(&mut db, transport.channel()).unwrap_or_default();
-    let stop = AtomicBool::new(false);
     let (to_lines, jobs) = mpsc::channel();
     let (to_coordinator, events) = mpsc::channel();
-    let jobs = Mutex::new(jobs);
     let lines = Lines {
-        pass,
-        transport,
-        renderer,
-        jobs: &jobs,
+        pass: Arc::clone(pass),
+        transport: Arc::clone(transport),
+        renderer: Arc::clone(renderer),
+        jobs: Arc::new(Mutex::new(jobs)),
         events: to_coordinator,
-        stop: &stop,
+        stop: Arc::default(),
     };
-    thread::scope(|threads| {
-        let coordinator = Coordinator {
-            db: &mut db,
-            pass,
-            channel: transport.channel(),
-            transport,
-            stop: &stop,
-            open: 0,
-            opening: 0,
-            outstanding: 0,
-            roster: Roster::default(),
-            finished: Vec::new(),
-            fault: None,
-            last_stop,
-            database: None,
-            breaks: 0,
-            report: Report::default(),
-        };
-        coordinator.work(threads, &lines, to_lines, &events)
-    })
+    let coordinator = Coordinator {
+        db: &mut db,
+        pass,
+        channel: transport.channel(),
+        transport,
+        stop: Arc::clone(&lines.stop),
+        open: 0,
+        opening: 0,
+        outstanding: Vec::new(),
+        roster: Roster::default(),
+        finished: Vec::new(),
+        fault: None,
+        last_stop,
+        database: None,
+        breaks: 0,
+        report: Report::default(),
+    };
+    let report = coordinator.work(&lines, to_lines, &events);
+    drop(lines);
+    see_off(pass, &events);
+    report
 }
+
+/// Waits until the lines have closed; those of an interrupted pass may hang.
+fn see_off(pass: &Pass, events: &Receiver<Event>) {
+    while !pass.interrupt.came() {
+        if let Err(RecvTimeoutError::Disconnected) = events.recv_timeout(LOOK) {
+            return;
+        }
+    }
+}
+
+/// A job that both its line and the coordinator know.
+type Shared = Arc<Job>;
 
 struct Coordinator<'a> {
     db: &'a mut Db,
     pass: &'a Pass<'a>,
     channel: Channel,
     transport: &'a Transport<'a>,
-    stop: &'a AtomicBool,
+    stop: Arc<AtomicBool>,
     /// Lines that are open, and lines that are being opened.
     open: usize,
     opening: usize,
-    /// Jobs that a line has.
-    outstanding: usize,
+    /// Jobs that the lines have.
+    outstanding: Vec<Shared>,
     roster: Roster,
     /// Jobs that came back and are not yet recorded.
     finished: Vec<Finished>,
@@ -133,30 +153,28 @@ struct Coordinator<'a> {
 }
 
 impl<'a> Coordinator<'a> {
-    fn work<'scope>(
-        mut self,
-        threads: &'scope Threads<'scope, '_>,
-        lines: &Lines<'scope>,
-        jobs: Sender<Job>,
-        events: &Receiver<Event>,
-    ) -> Report {
+    fn work(mut self, lines: &Lines, jobs: Sender<Shared>, events: &Receiver<Event>) -> Report {
         // One line first: when the server refuses the login, it is asked once and not by every line.
-        self.open_lines(1, threads, lines);
+        self.open_lines(1, lines);
         let mut first = true;
         loop {
-            if self.opening + self.outstanding > 0 {
+            if self.opening + self.outstanding.len() > 0 {
                 self.wait(events);
+            }
+            let interrupted = self.pass.interrupt.came();
+            if interrupted {
+                self.wind_up(&lines.jobs);
             }
             if first && self.open == 1 {
                 let more = self.more_lines();
-                self.open_lines(more, threads, lines);
+                self.open_lines(more, lines);
                 first = false;
             }
             let claimed = self.exchange();
-            self.outstanding += claimed.len();
-            let idle =
-                claimed.is_empty() && self.outstanding == 0 && (self.open > 0 || self.opening == 0);
-            for job in claimed {
+            let opened = self.open > 0 || self.opening == 0 || interrupted;
+            let idle = claimed.is_empty() && self.outstanding.is_empty() && opened;
+            for job in claimed.into_iter().map(Arc::new) {
+                self.outstanding.push(Arc::clone(&job));
                 // Cannot fail: the lines' end of it lives as long as this thread.
                 let _ = jobs.send(job);
             }
@@ -166,14 +184,9 @@ impl<'a> Coordinator<'a> {
         }
     }
 
-    fn open_lines<'scope>(
-        &mut self,
-        count: usize,
-        threads: &'scope Threads<'scope, '_>,
-        lines: &Lines<'scope>,
-    ) {
+    fn open_lines(&mut self, count: usize, lines: &Lines) {
         self.opening += count;
-        (0..count).for_each(|_| lines.open(threads));
+        (0..count).for_each(|_| lines.open());
     }
 
     /// As many lines as there is work for, beside the first.
@@ -191,10 +204,12 @@ impl<'a> Coordinator<'a> {
         waiting.map_or(0, |count| usize::try_from(count).unwrap_or(0))
     }
 
-    /// Waits for an event, and takes all that have come meanwhile.
+    /// Waits for an event, and takes all that have come meanwhile; not long when a signal has come.
     fn wait(&mut self, events: &Receiver<Event>) {
-        // Never an error: this thread's lines hold the other end.
-        let first = events.recv().ok();
+        let mut first = events.recv_timeout(LOOK).ok();
+        while first.is_none() && !self.pass.interrupt.came() {
+            first = events.recv_timeout(LOOK).ok();
+        }
         for event in first.into_iter().chain(events.try_iter()) {
             self.note(event);
         }
@@ -221,13 +236,10 @@ impl<'a> Coordinator<'a> {
             }
             Event::Done(job, outcome) => {
                 self.consider(&outcome);
-                self.outstanding -= 1;
+                self.outstanding.retain(|other| !same(other, &job));
                 self.finished.push((job, Some(outcome)));
             }
-            Event::Untouched(job) => {
-                self.outstanding -= 1;
-                self.finished.push((job, None));
-            }
+            Event::Untouched(job) => self.take_back(&job),
         }
     }
 
@@ -256,10 +268,10 @@ impl<'a> Coordinator<'a> {
     /// How many more rows may be claimed now.
     fn room(&self) -> usize {
         let halted = self.fault.is_some() || self.database.is_some();
-        if halted || self.pass.clock.elapsed() >= LONGEST {
+        if halted || self.pass.interrupt.came() || self.pass.clock.elapsed() >= LONGEST {
             return 0;
         }
-        (2 * self.open).saturating_sub(self.outstanding)
+        (2 * self.open).saturating_sub(self.outstanding.len())
     }
 
     /// Records what came back and claims the next rows, in one transaction.
@@ -344,7 +356,7 @@ impl<'a> Coordinator<'a> {
 
     fn finish(mut self) -> Report {
         for _ in 0..RECORD_TRIES {
-            if self.finished.is_empty() {
+            if self.finished.is_empty() || self.pass.interrupt.is_late() {
                 break;
             }
             thread::sleep(Duration::from_secs(1));

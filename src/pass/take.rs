@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     db::{AT_ONCE, Db},
+    gate::Gate,
     ledger::{
         Channel,
         claim::{self, Row},
@@ -74,6 +75,7 @@ pub fn jobs(
                 doubt,
                 participant,
                 start,
+                gate: Gate::default(),
             }));
         endings.write(db, channel, now, &mut taken.tally)?;
         if all {

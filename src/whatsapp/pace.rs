@@ -4,6 +4,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::interrupt::LOOK;
+
 /// Hands out slots at equal distances. Time in which nobody sent is not made up for: no bursts after idling.
 pub struct Pace {
     interval: Duration,
@@ -18,10 +20,17 @@ impl Pace {
         }
     }
 
-    /// Takes the next free slot and sleeps until it.
-    pub fn wait(&self) {
+    /// Takes the next free slot and sleeps until it; false where it is no use any more.
+    pub fn wait(&self, halted: &dyn Fn() -> bool) -> bool {
         let slot = self.take(Instant::now());
-        thread::sleep(slot.saturating_duration_since(Instant::now()));
+        while !halted() {
+            let left = slot.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            thread::sleep(left.min(LOOK));
+        }
+        false
     }
 
     fn take(&self, now: Instant) -> Instant {

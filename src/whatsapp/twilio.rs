@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,7 @@ use super::Request;
 use super::error::Answer;
 use super::pace::Pace;
 use crate::config;
+use crate::gate::Gate;
 use crate::outcome::{Fault, LOST, Outcome};
 use crate::text::{mask_phone, one_line};
 
@@ -69,22 +70,16 @@ impl Twilio {
         }
     }
 
-    pub fn deliver(&self, request: &Request) -> Outcome {
-        let asked = Instant::now();
-        self.pace.wait();
-        let waited = u32::try_from(asked.elapsed().as_secs()).unwrap_or(u32::MAX);
-        let validity = request.validity_seconds.saturating_sub(waited);
-        if validity == 0 {
-            let fault = Fault::new(
-                "too_late",
-                "its turn would have come after the session begins",
-            );
-            return Outcome::Retry { fault, after: None };
-        }
-        let form = self.form(request, validity);
+    pub fn turn(&self, halted: &dyn Fn() -> bool) -> bool {
+        self.pace.wait(halted)
+    }
+
+    pub fn deliver(&self, request: &Request, gate: &Gate) -> Outcome {
+        let form = self.form(request);
         let mut body = Watched {
             rest: form.as_bytes(),
             begun: false,
+            gate,
         };
         let call = self
             .agent
@@ -101,7 +96,7 @@ impl Twilio {
         self.without_secrets(outcome, request)
     }
 
-    fn form(&self, request: &Request, validity: u32) -> String {
+    fn form(&self, request: &Request) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("To", &format!("whatsapp:{}", request.to));
         form.append_pair("From", &format!("whatsapp:{}", self.from));
@@ -115,7 +110,7 @@ impl Twilio {
             }
         }
         // Twilio takes 1 to 36,000 seconds.
-        let validity = validity.clamp(1, 36_000);
+        let validity = request.validity_seconds.clamp(1, 36_000);
         form.append_pair("ValidityPeriod", &validity.to_string());
         form.finish()
     }
@@ -203,10 +198,14 @@ fn read(mut response: Response<Body>) -> Answer {
 struct Watched<'a> {
     rest: &'a [u8],
     begun: bool,
+    gate: &'a Gate,
 }
 
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.gate.pass() {
+            return Err(io::Error::other("the pass has ended"));
+        }
         self.begun = true;
         self.rest.read(buffer)
     }

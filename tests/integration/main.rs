@@ -34,6 +34,7 @@ mod participants;
 mod places;
 mod rights;
 mod sending;
+mod signals;
 mod skew;
 #[cfg(feature = "sqlite")]
 mod sqlite_file;
