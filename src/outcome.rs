@@ -52,6 +52,8 @@ pub enum Outcome {
     },
     /// Certainly not sent, and never will be to this recipient.
     Failed(Fault),
+    /// As `Failed`, for a reason not known to us: said of one message after the other, it is not the recipient's.
+    Refused(Fault),
     /// As `Failed`, and the recipient has said STOP: the opt-in is to be cleared.
     OptedOut(Fault),
     /// The request may have been accepted: only a look at the other side, or the operator, can tell.

@@ -1,6 +1,7 @@
 //! One pass: what a dead pass left, what is due now, what can no longer be told; then both channels side by side.
 
 mod account;
+mod breaker;
 mod budget;
 mod deliver;
 mod drain;

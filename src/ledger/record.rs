@@ -109,7 +109,9 @@ impl<'a> Settled<'a> {
         let soon = delay(claim.attempt);
         let (status, next_attempt_at, fault) = match outcome {
             Outcome::Sent { .. } => return None,
-            Outcome::Failed(fault) | Outcome::OptedOut(fault) => (status::FAILED, None, fault),
+            Outcome::Failed(fault) | Outcome::Refused(fault) | Outcome::OptedOut(fault) => {
+                (status::FAILED, None, fault)
+            }
             Outcome::Retry { fault, after } => {
                 let asked = after.and_then(|after| Duration::from_std(after).ok());
                 let wait = soon.max(asked.unwrap_or_default());

@@ -30,7 +30,7 @@ pub fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> QueryRe
 pub fn tally(tally: &mut Tally, outcome: &Outcome) {
     match outcome {
         Outcome::Sent { .. } => tally.sent += 1,
-        Outcome::Failed(_) | Outcome::OptedOut(_) => tally.failed += 1,
+        Outcome::Failed(_) | Outcome::Refused(_) | Outcome::OptedOut(_) => tally.failed += 1,
         Outcome::Retry { .. } | Outcome::Stopped(_) => tally.retried += 1,
         // Counted by the pass that finds out.
         Outcome::InDoubt(_) => {}
@@ -52,7 +52,9 @@ pub fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
     );
     match outcome {
         Outcome::Sent { message_id, .. } => info!("{what}: sent as {message_id}"),
-        Outcome::Failed(fault) | Outcome::OptedOut(fault) => error!("{what} failed: {fault}"),
+        Outcome::Failed(fault) | Outcome::Refused(fault) | Outcome::OptedOut(fault) => {
+            error!("{what} failed: {fault}")
+        }
         Outcome::InDoubt(fault) => warn!("{what} is in doubt: {fault}"),
         Outcome::Retry { fault, .. } | Outcome::Stopped(fault) => {
             info!("{what} will be tried again: {fault}")

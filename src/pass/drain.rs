@@ -42,15 +42,12 @@ use crate::{
         claim::{self, Row},
     },
     message::Renderer,
-    outcome::{Fault, LOST, Outcome},
+    outcome::{Fault, Outcome},
     platform::{Participant, profile},
 };
 
 /// A pass takes no new work after this.
 const LONGEST: Duration = Duration::from_secs(600);
-
-/// So many connections broken in the middle of a delivery, one after the other, and the next would be too.
-const BREAKS: u32 = 3;
 
 /// How often a record is tried when the database refuses, a second apart, on top of the wait for its lock.
 const RECORD_TRIES: u32 = 10;
@@ -92,6 +89,7 @@ pub fn run(
         jobs: Arc::new(Mutex::new(jobs)),
         events: to_coordinator,
         stop: Arc::default(),
+        breaker: Arc::default(),
     };
     let coordinator = Coordinator {
         db: &mut db,
@@ -107,7 +105,6 @@ pub fn run(
         fault: None,
         last_stop,
         database: None,
-        breaks: 0,
         report: Report::default(),
     };
     let report = coordinator.work(&lines, to_lines, &events);
@@ -147,8 +144,6 @@ struct Coordinator<'a> {
     /// How the channel stopped last, where its rows still wait for that.
     last_stop: Option<Stop>,
     database: Option<diesel::result::Error>,
-    /// Connections broken since the last delivery that had an answer.
-    breaks: u32,
     report: Report,
 }
 
@@ -235,28 +230,11 @@ impl<'a> Coordinator<'a> {
                 }
             }
             Event::Done(job, outcome) => {
-                self.consider(&outcome);
                 self.outstanding.retain(|other| !same(other, &job));
                 self.finished.push((job, Some(outcome)));
             }
+            Event::Stopped(fault) => self.stop(fault),
             Event::Untouched(job) => self.take_back(&job),
-        }
-    }
-
-    /// Whether an outcome speaks against the whole channel.
-    fn consider(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Stopped(fault) => self.stop(fault.clone()),
-            Outcome::InDoubt(fault) => self.strike(fault),
-            Outcome::Retry { fault, .. } if fault.code == LOST => self.strike(fault),
-            _ => self.breaks = 0,
-        }
-    }
-
-    fn strike(&mut self, fault: &Fault) {
-        self.breaks += 1;
-        if self.breaks >= BREAKS {
-            self.stop(fault.clone());
         }
     }
 

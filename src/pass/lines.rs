@@ -14,6 +14,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::{
     Pass,
+    breaker::Breaker,
     line::{Job, Line, Transport},
 };
 use crate::{
@@ -32,6 +33,8 @@ pub enum Event {
     Opened,
     Refused(Fault),
     Done(Arc<Job>, Outcome),
+    /// Something that speaks against the whole channel.
+    Stopped(Fault),
     /// Not begun: too little of its lease is left, or the channel has stopped.
     Untouched(Arc<Job>),
 }
@@ -49,6 +52,7 @@ pub struct Lines {
     pub events: Sender<Event>,
     /// Set when the channel takes no more work.
     pub stop: Arc<AtomicBool>,
+    pub breaker: Arc<Mutex<Breaker>>,
 }
 
 impl Lines {
@@ -79,11 +83,7 @@ impl Lines {
             let now = self.pass.clock.now();
             let event = if turn && has_time(&job, now) {
                 let outcome = self.deliver(&mut line, &job, now);
-                if matches!(outcome, Outcome::Stopped(_)) {
-                    // Not only once the coordinator hears of it: this line has its next job already.
-                    self.stop.store(true, Ordering::Relaxed);
-                }
-                Event::Done(job, outcome)
+                Event::Done(job, self.weigh(outcome))
             } else {
                 Event::Untouched(job)
             };
@@ -96,9 +96,25 @@ impl Lines {
     fn deliver(&self, line: &mut Line<'_>, job: &Job, now: DateTime<Utc>) -> Outcome {
         let deliver = || line.deliver(job, &self.renderer, self.pass.config, now);
         catch_unwind(AssertUnwindSafe(deliver)).unwrap_or_else(|_| {
-            self.stop.store(true, Ordering::Relaxed);
+            self.halt(bug());
             Outcome::InDoubt(bug())
         })
+    }
+
+    /// The outcome as it is to be recorded, once the channel has stopped if it speaks against that.
+    fn weigh(&self, outcome: Outcome) -> Outcome {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, why) = breaker.weigh(outcome);
+        if let Some(fault) = why {
+            self.halt(fault);
+        }
+        outcome
+    }
+
+    /// Not only once the coordinator hears of it: every line has its next job already.
+    fn halt(&self, fault: Fault) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.events.send(Event::Stopped(fault));
     }
 
     /// Whether nothing more is to be begun.

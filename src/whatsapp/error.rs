@@ -10,6 +10,9 @@ use super::code::{NO_ACCOUNT, NOT_ALLOWED, meaning};
 use crate::outcome::{Fault, Outcome};
 use crate::text::one_line;
 
+/// A 4xx whose code says nothing to us: it fails this message, but it might well meet every other one too.
+const UNKNOWN: &str = "Twilio refused the message: see this code in its error dictionary";
+
 /// Characters of Twilio's own words in a reason.
 const MAX_QUOTE: usize = 160;
 
@@ -38,11 +41,6 @@ impl Answer {
             sid: text("sid").filter(|sid| is_sid(sid)),
             message_status: text("status"),
         }
-    }
-
-    /// A 4xx whose code says nothing to us: it fails this message, but it might well meet every other one too.
-    pub fn is_unknown_refusal(&self) -> bool {
-        matches!(self.outcome(), Outcome::Failed(_)) && self.code.and_then(meaning).is_none()
     }
 
     /// What became of the message.
@@ -90,7 +88,7 @@ impl Answer {
             Some((Permanent, words)) => Outcome::Failed(self.fault(words)),
             Some((OptedOut, words)) => Outcome::OptedOut(self.fault(words)),
             Some((Channel, words)) => Outcome::Stopped(self.fault(words)),
-            None => Outcome::Failed(self.fault("Twilio refused the message")),
+            None => Outcome::Refused(self.fault(UNKNOWN)),
         }
     }
 
@@ -140,6 +138,7 @@ mod tests {
             Outcome::Sent { .. } => return ("sent", "", ""),
             Outcome::Retry { fault, .. } => ("retry", fault),
             Outcome::Failed(fault) => ("failed", fault),
+            Outcome::Refused(fault) => ("refused", fault),
             Outcome::OptedOut(fault) => ("opted out", fault),
             Outcome::InDoubt(fault) => ("in doubt", fault),
             Outcome::Stopped(fault) => ("stopped", fault),
@@ -164,8 +163,8 @@ mod tests {
             (504, 21211, "in doubt"),
             (302, 0, "stopped"),
             (405, 20004, "stopped"),
-            (400, 99999, "failed"),
-            (422, 99999, "failed"),
+            (400, 99999, "refused"),
+            (422, 99999, "refused"),
             (400, 21211, "failed"),
             (400, 21217, "failed"),
             (400, 21408, "failed"),
@@ -288,17 +287,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn only_an_unknown_refusal_counts_as_unknown() {
-        let unknown = |status, code: u32| {
-            Answer::read(status, None, format!(r#"{{"code":{code}}}"#).as_bytes())
-                .is_unknown_refusal()
-        };
-        assert!(unknown(400, 99999));
-        assert!(!unknown(400, 21211));
-        assert!(!unknown(401, 99999));
-        assert!(!unknown(500, 99999));
     }
 }

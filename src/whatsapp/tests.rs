@@ -272,25 +272,6 @@ fn a_gateway_page_is_read_by_its_status() {
 }
 
 #[test]
-fn the_same_unknown_refusal_three_times_in_a_row_stops_the_channel() {
-    let server = Server::start(|number| match number {
-        1 | 2 | 5.. => http("400 Bad Request", r#"{"code":29999}"#),
-        3 => created(),
-        _ => http("400 Bad Request", r#"{"code":28888}"#),
-    });
-    let client = server.client();
-    let stopped: Vec<bool> = (0..7)
-        .map(|_| {
-            matches!(
-                client.deliver(&request(), &Gate::default()),
-                Outcome::Stopped(_)
-            )
-        })
-        .collect();
-    assert_eq!(stopped, [false, false, false, false, false, false, true]);
-}
-
-#[test]
 fn the_pace_holds_over_all_threads() {
     let server = Server::start(|_| created());
     let client = client(&server.base, 50.0);

@@ -2,7 +2,6 @@
 //! ever sends a request a second time, and what cannot be known for sure is left in doubt.
 
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
@@ -27,8 +26,6 @@ const CALL: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(10);
 /// Twilio's answers have some 2 KB.
 const MAX_ANSWER: u64 = 256 * 1024;
-/// The same unknown refusal so many times in a row is no longer the recipient's.
-const STRIKES: u32 = 3;
 
 /// The API as one account uses it.
 pub struct Twilio {
@@ -41,14 +38,6 @@ pub struct Twilio {
     auth_token: String,
     pub(super) from: String,
     pace: Pace,
-    unknown: Mutex<Unknown>,
-}
-
-/// The refusal not known to us that came last, and how often in a row.
-#[derive(Default)]
-struct Unknown {
-    code: Option<u32>,
-    count: u32,
 }
 
 impl Twilio {
@@ -66,7 +55,6 @@ impl Twilio {
             auth_token: token.to_owned(),
             from: settings.from.clone(),
             pace: Pace::per_second(settings.max_per_second),
-            unknown: Mutex::default(),
         }
     }
 
@@ -89,7 +77,7 @@ impl Twilio {
             .header(header::CONTENT_LENGTH, form.len())
             .send(SendBody::from_reader(&mut body));
         let outcome = match call {
-            Ok(response) => self.judge(&read(response)),
+            Ok(response) => read(response).outcome(),
             Err(error) if body.begun => in_doubt(&error),
             Err(error) => not_sent(&error),
         };
@@ -115,26 +103,6 @@ impl Twilio {
         form.finish()
     }
 
-    /// The answer's own meaning, unless the same unknown refusal keeps coming: then the channel stops.
-    fn judge(&self, answer: &Answer) -> Outcome {
-        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        if !answer.is_unknown_refusal() {
-            *unknown = Unknown::default();
-            return answer.outcome();
-        }
-        let again = unknown.count > 0 && unknown.code == answer.code;
-        *unknown = Unknown {
-            code: answer.code,
-            count: if again { unknown.count + 1 } else { 1 },
-        };
-        if unknown.count < STRIKES {
-            return answer.outcome();
-        }
-        Outcome::Stopped(answer.fault(
-            "Twilio refuses one message after the other: see this code in its error dictionary",
-        ))
-    }
-
     /// Twilio repeats numbers in its messages, and a proxy might repeat anything.
     fn without_secrets(&self, outcome: Outcome, request: &Request) -> Outcome {
         let clean = |fault: Fault| {
@@ -152,6 +120,7 @@ impl Twilio {
                 after,
             },
             Outcome::Failed(fault) => Outcome::Failed(clean(fault)),
+            Outcome::Refused(fault) => Outcome::Refused(clean(fault)),
             Outcome::OptedOut(fault) => Outcome::OptedOut(clean(fault)),
             Outcome::InDoubt(fault) => Outcome::InDoubt(clean(fault)),
             Outcome::Stopped(fault) => Outcome::Stopped(clean(fault)),

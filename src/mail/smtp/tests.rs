@@ -131,6 +131,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Sent { .. } => "sent",
         Outcome::Retry { .. } => "retry",
         Outcome::Failed(_) => "failed",
+        Outcome::Refused(_) => "refused",
         Outcome::OptedOut(_) => "opted out",
         Outcome::InDoubt(_) => "in doubt",
         Outcome::Stopped(_) => "stopped",
