@@ -16,6 +16,8 @@ pub struct Fault {
     pub code: String,
     /// One line for people, with what to do where that is known.
     pub reason: String,
+    /// The other side has asked not to be tried sooner than this.
+    pub after: Option<Duration>,
 }
 
 impl Fault {
@@ -24,7 +26,16 @@ impl Fault {
         Self {
             code: text::one_line(code.as_ref(), LONGEST_CODE),
             reason: text::one_line(reason.as_ref(), LONGEST_REASON),
+            after: None,
         }
+    }
+}
+
+impl Fault {
+    /// How long the other side has asked to wait.
+    pub fn wait(&self) -> chrono::Duration {
+        let wait = self.after.map(chrono::Duration::from_std);
+        wait.and_then(Result::ok).unwrap_or_default()
     }
 }
 
@@ -50,6 +61,8 @@ pub enum Outcome {
         fault: Fault,
         after: Option<Duration>,
     },
+    /// Certainly not sent: too many at once. The message goes back as if it had not been begun, and the channel slows down.
+    Busy(Fault),
     /// Certainly not sent, and never will be to this recipient.
     Failed(Fault),
     /// As `Failed`, for a reason not known to us: said of one message after the other, it is not the recipient's.

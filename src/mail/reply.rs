@@ -183,6 +183,7 @@ mod tests {
         match outcome {
             Outcome::Sent { .. } => panic!("no fault in {outcome:?}"),
             Outcome::Retry { fault, .. } => ("retry", fault),
+            Outcome::Busy(fault) => ("busy", fault),
             Outcome::Failed(fault) => ("failed", fault),
             Outcome::Refused(fault) => ("refused", fault),
             Outcome::OptedOut(fault) => ("opted out", fault),

@@ -33,7 +33,7 @@ pub fn tally(tally: &mut Tally, outcome: &Outcome) {
         Outcome::Failed(_) | Outcome::Refused(_) | Outcome::OptedOut(_) => tally.failed += 1,
         Outcome::Retry { .. } | Outcome::Stopped(_) => tally.retried += 1,
         // Counted by the pass that finds out.
-        Outcome::InDoubt(_) => {}
+        Outcome::InDoubt(_) | Outcome::Busy(_) => {}
     }
 }
 
@@ -56,6 +56,7 @@ pub fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
             error!("{what} failed: {fault}")
         }
         Outcome::InDoubt(fault) => warn!("{what} is in doubt: {fault}"),
+        Outcome::Busy(fault) => info!("{what} waits for another turn: {fault}"),
         Outcome::Retry { fault, .. } | Outcome::Stopped(fault) => {
             info!("{what} will be tried again: {fault}")
         }

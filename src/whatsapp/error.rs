@@ -16,6 +16,9 @@ const UNKNOWN: &str = "Twilio refused the message: see this code in its error di
 /// Characters of Twilio's own words in a reason.
 const MAX_QUOTE: usize = 160;
 
+const TOO_MANY: &str =
+    "Twilio is given too many messages at once: lower TWILIO_MAX_PER_SECOND or TWILIO_CONNECTIONS";
+
 /// An answer with its parts taken out of whatever body came with it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -50,7 +53,12 @@ impl Answer {
             200..300 => self.accepted(),
             429 => match known {
                 Some((Channel, words)) => Outcome::Stopped(self.fault(words)),
-                _ => self.transient("Twilio is given too many messages at once", 0),
+                // A limit of WhatsApp's own, maybe of this one recipient.
+                Some((Transient(wait), words)) if wait > 0 => self.transient(words, wait),
+                _ => Outcome::Busy(Fault {
+                    after: self.retry_after,
+                    ..self.fault(TOO_MANY)
+                }),
             },
             500.. => Outcome::InDoubt(
                 self.fault("Twilio failed, and may or may not have taken the message"),
@@ -137,6 +145,7 @@ mod tests {
         let (name, fault) = match outcome {
             Outcome::Sent { .. } => return ("sent", "", ""),
             Outcome::Retry { fault, .. } => ("retry", fault),
+            Outcome::Busy(fault) => ("busy", fault),
             Outcome::Failed(fault) => ("failed", fault),
             Outcome::Refused(fault) => ("refused", fault),
             Outcome::OptedOut(fault) => ("opted out", fault),
@@ -154,8 +163,8 @@ mod tests {
             (403, 99999, "stopped"),
             (404, 20404, "stopped"),
             (404, 99999, "stopped"),
-            (429, 20429, "retry"),
-            (429, 99999, "retry"),
+            (429, 20429, "busy"),
+            (429, 99999, "busy"),
             (429, 63018, "retry"),
             (429, 63038, "stopped"),
             (500, 20500, "in doubt"),
@@ -222,7 +231,9 @@ mod tests {
         let after = |status, header, code: u32| {
             let body = format!(r#"{{"code":{code}}}"#);
             match Answer::read(status, header, body.as_bytes()).outcome() {
-                Outcome::Retry { after, .. } => after.map(|after| after.as_secs()),
+                Outcome::Busy(Fault { after, .. }) | Outcome::Retry { after, .. } => {
+                    after.map(|after| after.as_secs())
+                }
                 other => panic!("{other:?}"),
             }
         };

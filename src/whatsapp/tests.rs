@@ -266,7 +266,9 @@ fn a_gateway_page_is_read_by_its_status() {
         Outcome::Stopped(_)
     ));
     match client.deliver(&request(), &Gate::default()) {
-        Outcome::Retry { after, .. } => assert_eq!(after, Some(std::time::Duration::from_secs(9))),
+        Outcome::Busy(Fault { after, .. }) => {
+            assert_eq!(after, Some(std::time::Duration::from_secs(9)));
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -2,7 +2,7 @@
 //! ever sends a request a second time, and what cannot be known for sure is left in doubt.
 
 use std::io::{self, Read};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,6 +64,7 @@ impl Twilio {
 
     pub fn deliver(&self, request: &Request, gate: &Gate) -> Outcome {
         let form = self.form(request);
+        let moves = self.pace.moves();
         let mut body = Watched {
             rest: form.as_bytes(),
             begun: false,
@@ -77,7 +78,7 @@ impl Twilio {
             .header(header::CONTENT_LENGTH, form.len())
             .send(SendBody::from_reader(&mut body));
         let outcome = match call {
-            Ok(response) => read(response).outcome(),
+            Ok(response) => self.weigh(&read(response), moves),
             Err(error) if body.begun => in_doubt(&error),
             Err(error) => not_sent(&error),
         };
@@ -103,14 +104,33 @@ impl Twilio {
         form.finish()
     }
 
+    /// The answer's own meaning, but for too many requests: those concern the whole channel.
+    fn weigh(&self, answer: &Answer, moves: u32) -> Outcome {
+        let now = Instant::now();
+        match answer.outcome() {
+            Outcome::Busy(fault) if self.pace.slow_down(fault.after, moves, now) => {
+                Outcome::Busy(fault)
+            }
+            Outcome::Busy(fault) => Outcome::Stopped(fault),
+            other => {
+                self.pace.keep(moves, now);
+                other
+            }
+        }
+    }
+
     /// Twilio repeats numbers in its messages, and a proxy might repeat anything.
     fn without_secrets(&self, outcome: Outcome, request: &Request) -> Outcome {
         let clean = |fault: Fault| {
             let reason = fault.reason.replace(&request.to, &mask_phone(&request.to));
             let reason = reason.replace(&self.authorization, "***");
-            match self.auth_token.is_empty() {
-                true => Fault::new(fault.code, reason),
-                false => Fault::new(fault.code, reason.replace(&self.auth_token, "***")),
+            let reason = match self.auth_token.is_empty() {
+                true => reason,
+                false => reason.replace(&self.auth_token, "***"),
+            };
+            Fault {
+                after: fault.after,
+                ..Fault::new(fault.code, reason)
             }
         };
         match outcome {
@@ -119,6 +139,7 @@ impl Twilio {
                 fault: clean(fault),
                 after,
             },
+            Outcome::Busy(fault) => Outcome::Busy(clean(fault)),
             Outcome::Failed(fault) => Outcome::Failed(clean(fault)),
             Outcome::Refused(fault) => Outcome::Refused(clean(fault)),
             Outcome::OptedOut(fault) => Outcome::OptedOut(clean(fault)),

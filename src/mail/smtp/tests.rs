@@ -130,6 +130,7 @@ fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Sent { .. } => "sent",
         Outcome::Retry { .. } => "retry",
+        Outcome::Busy(_) => "busy",
         Outcome::Failed(_) => "failed",
         Outcome::Refused(_) => "refused",
         Outcome::OptedOut(_) => "opted out",
