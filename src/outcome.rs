@@ -48,6 +48,9 @@ impl fmt::Display for Fault {
 /// The code of a connection that broke.
 pub const LOST: &str = "lost";
 
+/// The code of a server that did not answer in time.
+pub const TIMEOUT: &str = "timeout";
+
 /// What became of one delivery attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lettre::Address;
 
 use super::trouble::{Trouble, full_code, quote, split_enhanced, with_quote};
-use crate::outcome::{Fault, LOST, Outcome};
+use crate::outcome::{Fault, LOST, Outcome, TIMEOUT};
 use crate::text::mask_email;
 
 /// "Receiving mail at a rate that prevents additional messages" (4.2.1) passes in minutes, not seconds.
@@ -27,10 +27,10 @@ pub fn outcome(phase: Phase, trouble: &Trouble, from: &Address, to: &Address) ->
     match trouble {
         Trouble::Reply { code, text } => refused(phase, *code, text, from, to),
         Trouble::Silent if phase == Phase::Body => {
-            in_doubt("timeout", "the server did not answer after the text")
+            in_doubt(TIMEOUT, "the server did not answer after the text")
         }
         Trouble::Silent => Outcome::Stopped(Fault::new(
-            "timeout",
+            TIMEOUT,
             "the mail server fell silent before the mail was handed over",
         )),
         Trouble::Tls(text) | Trouble::Lost(text) if phase == Phase::Body => in_doubt(

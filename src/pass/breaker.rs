@@ -1,6 +1,8 @@
 //! What speaks against a whole channel: an outcome that says so itself, or the same trouble three times in a row.
 
-use crate::outcome::{Fault, LOST, Outcome};
+use std::time::Instant;
+
+use crate::outcome::{Fault, LOST, Outcome, TIMEOUT};
 
 /// So many connections broken in the middle of a delivery, or recipients refused for the same unknown reason, one after the
 /// other, and the next one would meet the same.
@@ -13,15 +15,24 @@ pub struct Breaker {
     code: String,
     refusals: u32,
     breaks: u32,
+    /// When the other side last gave an answer.
+    answered: Option<Instant>,
 }
 
 impl Breaker {
-    /// The outcome as it is to be recorded, and why the channel stops, if it does. Refusals that have been recorded as the
+    /// The outcome of a delivery begun then as it is to be recorded, and why the channel stops, if it does. Refusals that have been recorded as the
     /// recipient's before the third one came stay so: held with the channel they would come first again, and might keep
     /// everybody else from ever being told.
-    pub fn weigh(&mut self, outcome: Outcome) -> (Outcome, Option<Fault>) {
+    pub fn weigh(&mut self, outcome: Outcome, begun: Instant) -> (Outcome, Option<Fault>) {
         match outcome {
             Outcome::Refused(fault) => self.refused(fault),
+            // Silent to everybody for as long as this delivery took.
+            Outcome::InDoubt(ref fault)
+                if fault.code == TIMEOUT && self.answered.is_none_or(|at| at < begun) =>
+            {
+                let why = fault.clone();
+                (outcome, Some(why))
+            }
             Outcome::InDoubt(ref fault) => self.broke(fault.clone(), outcome),
             Outcome::Retry { ref fault, .. } if fault.code == LOST => {
                 self.broke(fault.clone(), outcome)
@@ -31,7 +42,10 @@ impl Breaker {
                 (outcome, Some(why))
             }
             other => {
-                *self = Self::default();
+                *self = Self {
+                    answered: Some(Instant::now()),
+                    ..Self::default()
+                };
                 (other, None)
             }
         }
@@ -39,6 +53,7 @@ impl Breaker {
 
     fn refused(&mut self, fault: Fault) -> (Outcome, Option<Fault>) {
         self.breaks = 0;
+        self.answered = Some(Instant::now());
         if self.code != fault.code {
             self.code.clone_from(&fault.code);
             self.refusals = 0;
@@ -81,8 +96,10 @@ mod tests {
 
     /// After which of these the channel stops.
     fn stops(outcomes: impl IntoIterator<Item = Outcome>) -> Vec<bool> {
-        let mut breaker = Breaker::default();
-        let weighed = outcomes.into_iter().map(|outcome| breaker.weigh(outcome));
+        let (mut breaker, now) = (Breaker::default(), Instant::now());
+        let weighed = outcomes
+            .into_iter()
+            .map(|outcome| breaker.weigh(outcome, now));
         weighed.map(|(_, why)| why.is_some()).collect()
     }
 
@@ -98,8 +115,8 @@ mod tests {
 
     #[test]
     fn the_third_refusal_is_not_the_recipients() {
-        let mut breaker = Breaker::default();
-        let ends = [(); 4].map(|()| breaker.weigh(refused("554")).0);
+        let (mut breaker, now) = (Breaker::default(), Instant::now());
+        let ends = [(); 4].map(|()| breaker.weigh(refused("554"), now).0);
         assert!(matches!(&ends[1], Outcome::Refused(_)));
         assert!(
             matches!(&ends[2], Outcome::Stopped(why) if why.reason.contains("unheard of")),
@@ -111,11 +128,22 @@ mod tests {
 
     #[test]
     fn three_broken_connections_in_a_row_stop_the_channel_and_change_no_outcome() {
-        let doubt = || Outcome::InDoubt(Fault::new("timeout", "silent"));
+        let doubt = || Outcome::InDoubt(Fault::new(LOST, "reset"));
         assert_eq!(stops([lost(), doubt(), lost()]), [false, false, true]);
         assert_eq!(stops([lost(), lost(), sent(), lost(), lost()]), [false; 5]);
-        let mut breaker = Breaker::default();
-        let ends = [(); 3].map(|()| breaker.weigh(doubt()).0);
+        let (mut breaker, now) = (Breaker::default(), Instant::now());
+        let ends = [(); 3].map(|()| breaker.weigh(doubt(), now).0);
         assert_eq!(ends[2], doubt());
+    }
+
+    #[test]
+    fn silence_stops_the_channel_unless_others_had_answers_meanwhile() {
+        let silent = || Outcome::InDoubt(Fault::new(TIMEOUT, "silent"));
+        let (mut breaker, begun) = (Breaker::default(), Instant::now());
+        assert!(breaker.weigh(silent(), begun).1.is_some());
+        breaker.weigh(sent(), begun);
+        assert_eq!(breaker.weigh(silent(), begun), (silent(), None));
+        let later = Instant::now() + std::time::Duration::from_secs(1);
+        assert!(breaker.weigh(silent(), later).1.is_some());
     }
 }

@@ -5,6 +5,7 @@
 //! line are claimed, one on its way and one ready, so that a crash leaves at most that many in doubt.
 
 mod closing;
+mod overdue;
 mod winding_up;
 
 use std::{
@@ -16,7 +17,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use chrono::NaiveDateTime;
@@ -51,6 +52,9 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// How often a record is tried when the database refuses, a second apart, on top of the wait for its lock.
 const RECORD_TRIES: u32 = 10;
+
+/// How long the lines may take to close: a mail server is asked to say goodbye for 3 seconds.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What a channel did.
 #[derive(Default)]
@@ -99,6 +103,8 @@ pub fn run(
         stop: Arc::clone(&lines.stop),
         open: 0,
         opening: 0,
+        since: Instant::now(),
+        hung: false,
         outstanding: Vec::new(),
         roster: Roster::default(),
         finished: Vec::new(),
@@ -113,9 +119,10 @@ pub fn run(
     report
 }
 
-/// Waits until the lines have closed; those of an interrupted pass may hang.
+/// Waits until the lines have closed, but for those that hang.
 fn see_off(pass: &Pass, events: &Receiver<Event>) {
-    while !pass.interrupt.came() {
+    let end = Instant::now() + FAREWELL;
+    while !pass.interrupt.came() && Instant::now() < end {
         if let Err(RecvTimeoutError::Disconnected) = events.recv_timeout(LOOK) {
             return;
         }
@@ -134,6 +141,10 @@ struct Coordinator<'a> {
     /// Lines that are open, and lines that are being opened.
     open: usize,
     opening: usize,
+    /// When the first one began to be.
+    since: Instant,
+    /// Whether a line is not waited for any more.
+    hung: bool,
     /// Jobs that the lines have.
     outstanding: Vec<Shared>,
     roster: Roster,
@@ -160,13 +171,14 @@ impl<'a> Coordinator<'a> {
             if interrupted {
                 self.wind_up(&lines.jobs);
             }
+            self.look_for_overdue(&lines.jobs);
             if first && self.open == 1 {
                 let more = self.more_lines();
                 self.open_lines(more, lines);
                 first = false;
             }
             let claimed = self.exchange();
-            let opened = self.open > 0 || self.opening == 0 || interrupted;
+            let opened = self.open > 0 || self.opening == 0 || interrupted || self.hung;
             let idle = claimed.is_empty() && self.outstanding.is_empty() && opened;
             for job in claimed.into_iter().map(Arc::new) {
                 self.outstanding.push(Arc::clone(&job));
@@ -199,10 +211,11 @@ impl<'a> Coordinator<'a> {
         waiting.map_or(0, |count| usize::try_from(count).unwrap_or(0))
     }
 
-    /// Waits for an event, and takes all that have come meanwhile; not long when a signal has come.
+    /// Waits for an event, and takes all that have come meanwhile; not long when a signal has come or a delivery
+    /// takes too long.
     fn wait(&mut self, events: &Receiver<Event>) {
         let mut first = events.recv_timeout(LOOK).ok();
-        while first.is_none() && !self.pass.interrupt.came() {
+        while first.is_none() && !self.pass.interrupt.came() && !self.is_overdue() {
             first = events.recv_timeout(LOOK).ok();
         }
         for event in first.into_iter().chain(events.try_iter()) {

@@ -1,5 +1,7 @@
 //! A line: one kept way to hand over messages of a channel. Every worker has its own.
 
+use std::{sync::OnceLock, time::Instant};
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::{
@@ -25,6 +27,8 @@ pub struct Job {
     pub start: DateTime<Utc>,
     /// Passed when the message leaves.
     pub gate: Gate,
+    /// When a line has taken it up.
+    pub begun: OnceLock<Instant>,
 }
 
 /// An earlier attempt that may have been taken.

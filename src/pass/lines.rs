@@ -8,6 +8,7 @@ use std::{
         mpsc::{Receiver, Sender},
     },
     thread::Builder,
+    time::Instant,
 };
 
 use chrono::{DateTime, Duration, Utc};
@@ -82,8 +83,9 @@ impl Lines {
             let turn = line.turn(&|| self.is_halted());
             let now = self.pass.clock.now();
             let event = if turn && has_time(&job, now) {
+                let begun = *job.begun.get_or_init(Instant::now);
                 let outcome = self.deliver(&mut line, &job, now);
-                Event::Done(job, self.weigh(outcome))
+                Event::Done(job, self.weigh(outcome, begun))
             } else {
                 Event::Untouched(job)
             };
@@ -102,9 +104,9 @@ impl Lines {
     }
 
     /// The outcome as it is to be recorded, once the channel has stopped if it speaks against that.
-    fn weigh(&self, outcome: Outcome) -> Outcome {
+    fn weigh(&self, outcome: Outcome, begun: Instant) -> Outcome {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        let (outcome, why) = breaker.weigh(outcome);
+        let (outcome, why) = breaker.weigh(outcome, begun);
         if let Some(fault) = why {
             self.halt(fault);
         }

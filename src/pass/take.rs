@@ -1,5 +1,7 @@
 //! Taking the next rows: each is held against what the platform says now, and becomes a job or comes to its end.
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use log::Level;
@@ -76,6 +78,7 @@ pub fn jobs(
                 participant,
                 start,
                 gate: Gate::default(),
+                begun: OnceLock::new(),
             }));
         endings.write(db, channel, now, &mut taken.tally)?;
         if all {

@@ -15,7 +15,7 @@ use super::error::Answer;
 use super::pace::Pace;
 use crate::config;
 use crate::gate::Gate;
-use crate::outcome::{Fault, LOST, Outcome};
+use crate::outcome::{Fault, LOST, Outcome, TIMEOUT};
 use crate::text::{mask_phone, one_line};
 
 const RESOLVE: Duration = Duration::from_secs(5);
@@ -203,7 +203,7 @@ impl Read for Watched<'_> {
 
 fn in_doubt(error: &Error) -> Outcome {
     let code = if matches!(error, Error::Timeout(_)) {
-        "timeout"
+        TIMEOUT
     } else {
         LOST
     };

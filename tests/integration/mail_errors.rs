@@ -572,7 +572,7 @@ fn a_quota_that_is_used_up_halfway_keeps_what_was_sent_and_holds_the_rest() {
 fn silence_stops_the_channel_before_the_text_and_is_in_doubt_after_it() {
     for (phase, state_of_budi, exit) in [
         (Phase::Mail, "pending|timeout", 75),
-        (Phase::Body, "sending|timeout", 0),
+        (Phase::Body, "sending|timeout", 75),
     ] {
         let smtp = at(phase, "", || Reply::Silent);
         let platform = platform(&smtp, &["budi"]);

@@ -20,6 +20,7 @@ mod encryption;
 mod hostile;
 mod hosts;
 mod legacy;
+mod limits;
 mod mail_errors;
 mod mail_tls;
 mod migrate;

@@ -1,39 +1,54 @@
 //! The end of a channel's work when a signal has come: what no line has begun is given back at once; what is still on its
 //! way when its time is over is given back too where it cannot have left, and stays in doubt where it may have.
 
-use std::{mem, sync::Mutex};
-
-use log::info;
+use std::{
+    mem,
+    sync::{Arc, Mutex},
+};
 
 use super::{Coordinator, Job, Jobs, Shared};
+use crate::outcome::{Fault, Outcome};
 
 impl Coordinator<'_> {
     /// Takes back what the lines have not begun, and later what they will not end in time.
     pub(super) fn wind_up(&mut self, jobs: &Mutex<Jobs>) {
-        // Where a line holds the lock, it waits for jobs, and hands back what comes.
+        self.take_back_queue(jobs);
+        if self.pass.interrupt.is_late() {
+            let reason = "the pass was stopped while the server had not answered";
+            let fault = Fault::new("interrupted", reason);
+            self.abandon(
+                |_| true,
+                |job| (!job.gate.shut()).then(|| Outcome::InDoubt(fault.clone())),
+            );
+        }
+    }
+
+    /// Where a line holds the lock, it waits for jobs, and hands back what comes.
+    pub(super) fn take_back_queue(&mut self, jobs: &Mutex<Jobs>) {
         if let Ok(jobs) = jobs.try_lock() {
             for job in jobs.try_iter() {
                 self.take_back(&job);
             }
         }
-        if self.pass.interrupt.is_late() {
-            self.give_up_deliveries();
-        }
     }
 
     pub(super) fn take_back(&mut self, job: &Shared) {
         self.outstanding.retain(|other| !same(other, job));
-        self.finished.push((job.clone(), None));
+        self.finished.push((Arc::clone(job), None));
     }
 
-    fn give_up_deliveries(&mut self) {
+    /// Waits no longer for some of the deliveries; no outcome means that the message has not left and never will.
+    pub(super) fn abandon(
+        &mut self,
+        which: impl Fn(&Job) -> bool,
+        outcome: impl Fn(&Job) -> Option<Outcome>,
+    ) {
         for job in mem::take(&mut self.outstanding) {
-            if job.gate.shut() {
-                self.finished.push((job, None));
+            if which(&job) {
+                let outcome = outcome(&job);
+                self.finished.push((job, outcome));
             } else {
-                let (name, row) = (self.channel.name(), &job.claim.row);
-                let (session, user) = (row.session_id, row.user_id);
-                info!("{name} for session {session}, user {user} stays in doubt");
+                self.outstanding.push(job);
             }
         }
     }
