@@ -62,6 +62,8 @@ pub struct Report {
     pub tally: Tally,
     /// The session starts that somebody was told of with the lead that Laravel's log knows.
     pub told: BTreeSet<(i64, NaiveDateTime)>,
+    /// Whether a line is not waited for any more.
+    hung: bool,
 }
 
 impl Report {
@@ -95,7 +97,7 @@ pub fn run(
         stop: Arc::default(),
         breaker: Arc::default(),
     };
-    let coordinator = Coordinator {
+    let mut coordinator = Coordinator {
         db: &mut db,
         pass,
         channel: transport.channel(),
@@ -104,22 +106,25 @@ pub fn run(
         open: 0,
         opening: 0,
         since: Instant::now(),
-        hung: false,
         outstanding: Vec::new(),
         roster: Roster::default(),
         finished: Vec::new(),
         fault: None,
         last_stop,
         database: None,
+        left_before: 0,
         report: Report::default(),
     };
+    coordinator.left_before = coordinator.left_of_the_day().unwrap_or_default();
     let report = coordinator.work(&lines, to_lines, &events);
     drop(lines);
-    see_off(pass, &events);
+    if !report.hung {
+        see_off(pass, &events);
+    }
     report
 }
 
-/// Waits until the lines have closed, but for those that hang.
+/// Waits until the lines have closed, but not for ever.
 fn see_off(pass: &Pass, events: &Receiver<Event>) {
     let end = Instant::now() + FAREWELL;
     while !pass.interrupt.came() && Instant::now() < end {
@@ -143,8 +148,6 @@ struct Coordinator<'a> {
     opening: usize,
     /// When the first one began to be.
     since: Instant,
-    /// Whether a line is not waited for any more.
-    hung: bool,
     /// Jobs that the lines have.
     outstanding: Vec<Shared>,
     roster: Roster,
@@ -155,6 +158,8 @@ struct Coordinator<'a> {
     /// How the channel stopped last, where its rows still wait for that.
     last_stop: Option<Stop>,
     database: Option<diesel::result::Error>,
+    /// What the limit of the day left when the work began.
+    left_before: usize,
     report: Report,
 }
 
@@ -178,7 +183,7 @@ impl<'a> Coordinator<'a> {
                 first = false;
             }
             let claimed = self.exchange();
-            let opened = self.open > 0 || self.opening == 0 || interrupted || self.hung;
+            let opened = self.open > 0 || self.opening == 0 || interrupted || self.report.hung;
             let idle = claimed.is_empty() && self.outstanding.is_empty() && opened;
             for job in claimed.into_iter().map(Arc::new) {
                 self.outstanding.push(Arc::clone(&job));

@@ -16,10 +16,10 @@ impl Coordinator<'_> {
     /// Gives up what takes too long.
     pub(super) fn look_for_overdue(&mut self, jobs: &Mutex<Jobs>) {
         if self.fault.is_none() && self.is_overdue() {
-            self.hung = true;
+            self.report.hung = true;
             self.stop(fault());
         }
-        if self.hung {
+        if self.report.hung {
             self.take_back_queue(jobs);
             self.abandon(is_overdue, |job| {
                 (!job.gate.shut()).then(|| Outcome::InDoubt(fault()))
