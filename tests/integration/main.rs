@@ -21,6 +21,7 @@ mod hostile;
 mod hosts;
 mod legacy;
 mod limits;
+mod long;
 mod mail_errors;
 mod mail_tls;
 mod migrate;
