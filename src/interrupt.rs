@@ -20,16 +20,16 @@ use signal_hook::{
 use crate::exit::Exit;
 
 /// How long after the signal deliveries that are on their way are waited for.
-const DELIVERIES: Duration = Duration::from_millis(3500);
+const DELIVERIES: Duration = Duration::from_millis(3300);
 
 /// When the channels have recorded what they did, or are not waited for any more.
-const RECORDS: Duration = Duration::from_millis(4200);
+const RECORDS: Duration = Duration::from_millis(4000);
 
 /// When a watcher has been told, or is not.
-const TOLD: Duration = Duration::from_millis(4700);
+const TOLD: Duration = Duration::from_millis(4400);
 
 /// The end, whatever hangs then.
-const END: Duration = Duration::from_millis(4900);
+const END: Duration = Duration::from_millis(4800);
 
 /// How often those who wait for something else look for a signal.
 pub const LOOK: Duration = Duration::from_millis(50);

@@ -51,6 +51,9 @@ pub const LOST: &str = "lost";
 /// The code of a server that did not answer in time.
 pub const TIMEOUT: &str = "timeout";
 
+/// The code of a delivery that a signal has cut short.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// What became of one delivery attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -81,7 +84,7 @@ pub enum Outcome {
 impl Outcome {
     /// Of a delivery whose gate was shut: the pass is ending, and has given the reminder back already.
     pub fn given_up() -> Self {
-        let fault = Fault::new("interrupted", "the pass has ended before the message left");
+        let fault = Fault::new(INTERRUPTED, "the pass has ended before the message left");
         Outcome::Retry { fault, after: None }
     }
 }

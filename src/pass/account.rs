@@ -10,7 +10,7 @@ use super::{line::Job, summary::Tally};
 use crate::{
     db::Db,
     ledger::{Channel, record},
-    outcome::Outcome,
+    outcome::{INTERRUPTED, Outcome},
     text,
 };
 
@@ -54,6 +54,10 @@ pub fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
         Outcome::Sent { message_id, .. } => info!("{what}: sent as {message_id}"),
         Outcome::Failed(fault) | Outcome::Refused(fault) | Outcome::OptedOut(fault) => {
             error!("{what} failed: {fault}")
+        }
+        // The pass has said that it was stopped; the next one says what is in doubt.
+        Outcome::InDoubt(fault) if fault.code == INTERRUPTED => {
+            info!("{what} is in doubt: {fault}")
         }
         Outcome::InDoubt(fault) => warn!("{what} is in doubt: {fault}"),
         Outcome::Busy(fault) => info!("{what} waits for another turn: {fault}"),

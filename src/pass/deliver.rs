@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        mpsc::{self, Sender},
+        mpsc::{self, Receiver, Sender},
     },
     thread::Builder,
     time::{Duration, Instant},
@@ -29,7 +29,7 @@ use crate::{
     config,
     db::{self, Db},
     exit::{self, Exit},
-    interrupt::LOOK,
+    interrupt::{Interrupt, LOOK},
     ledger::{self, Channel},
     message::Renderer,
     whatsapp,
@@ -67,11 +67,26 @@ pub fn all(db: &mut Db, pass: &Arc<Pass<'static>>, channels: &mut Channels) -> R
             shift.leave(&transports, channels);
             return Ok(shift.told);
         }
-        if let Ok((channel, report)) = endings.recv_timeout(LOOK) {
+        if let Some((channel, report)) = wait(&endings, round, &pass.interrupt) {
             shift.end(channel, report, channels);
-        } else if Instant::now() >= round && !pass.interrupt.came() {
+        } else if !pass.interrupt.came() {
             shift.round(db, &transports, channels);
             round = Instant::now() + ROUND;
+        }
+    }
+}
+
+/// Waits until a channel has ended, or for the next round, or until an interrupted pass waits no longer.
+fn wait<T>(endings: &Receiver<T>, round: Instant, interrupt: &Interrupt) -> Option<T> {
+    loop {
+        let over = match interrupt.came() {
+            true => interrupt.is_over(),
+            false => Instant::now() >= round,
+        };
+        match endings.recv_timeout(LOOK) {
+            Ok(ended) => return Some(ended),
+            Err(_) if over => return None,
+            Err(_) => {}
         }
     }
 }

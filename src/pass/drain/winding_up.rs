@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Coordinator, Job, Jobs, Shared};
-use crate::outcome::{Fault, Outcome};
+use crate::outcome::{Fault, INTERRUPTED, Outcome};
 
 impl Coordinator<'_> {
     /// Takes back what the lines have not begun, and later what they will not end in time.
@@ -15,7 +15,7 @@ impl Coordinator<'_> {
         self.take_back_queue(jobs);
         if self.pass.interrupt.is_late() {
             let reason = "the pass was stopped while the server had not answered";
-            let fault = Fault::new("interrupted", reason);
+            let fault = Fault::new(INTERRUPTED, reason);
             self.abandon(
                 |_| true,
                 |job| (!job.gate.shut()).then(|| Outcome::InDoubt(fault.clone())),
