@@ -13,6 +13,7 @@ mod trouble;
 use std::path::PathBuf;
 
 use crate::config;
+use crate::gate::Gate;
 use crate::outcome::{Fault, Outcome};
 
 pub use address::parse as parse_address;
@@ -49,9 +50,10 @@ impl Connection {
     }
 
     /// Hands over one mail, in 45 seconds at most.
-    pub fn deliver(&mut self, envelope: &Envelope) -> Outcome {
+    pub fn deliver(&mut self, envelope: &Envelope, gate: &Gate) -> Outcome {
         match self {
-            Connection::Smtp(session) => session.deliver(envelope),
+            Connection::Smtp(session) => session.deliver(envelope, gate),
+            _ if !gate.pass() => Outcome::given_up(),
             Connection::Sendmail(program) => sendmail::deliver(program, envelope),
             Connection::File(folder) => file::deliver(folder, envelope),
         }

@@ -8,8 +8,8 @@
 //! ledger     every query on our table: what is owed to whom, and what became of it
 //! platform   the seam to the platform: the view session_participants, and the profiles
 //! legacy     the log of the Laravel command that this program replaces
-//! message    what a participant reads;  mail, whatsapp  how it is handed over;  outcome  what became of that
-//! health     the ping to a watcher;  metrics  the Prometheus file
+//! message    what a participant reads;  mail, whatsapp  how it is handed over;  outcome  what became of that;  gate  when it leaves
+//! health     the ping to a watcher;  metrics  the Prometheus file;  interrupt  SIGTERM and SIGINT
 //! db         which database it is;  time  wall clocks and instants;  phone, text, lock, output, exit  what they say
 //! ```
 //!
@@ -23,7 +23,9 @@ mod commands;
 mod config;
 mod db;
 mod exit;
+mod gate;
 mod health;
+mod interrupt;
 mod ledger;
 mod legacy;
 mod lock;
@@ -86,13 +88,14 @@ fn run(cli: &Cli) -> Result<Exit> {
     if let Command::Demo(args) = &cli.command {
         return demo::run(args);
     }
-    let config = configure(cli)?;
+    // For good: a pass that is interrupted leaves threads behind that hang in a read.
+    let config: &'static Config = Box::leak(Box::new(configure(cli)?));
     match &cli.command {
-        Command::Send(args) => send::run(&config, args),
-        Command::OptIn(args) => opt_in::opt_in(&config, args),
-        Command::OptOut(args) => opt_in::opt_out(&config, args),
-        Command::Migrate(args) => migrate::run(&config, args),
-        Command::Check(args) => check::run(&config, args),
+        Command::Send(args) => send::run(config, args),
+        Command::OptIn(args) => opt_in::opt_in(config, args),
+        Command::OptOut(args) => opt_in::opt_out(config, args),
+        Command::Migrate(args) => migrate::run(config, args),
+        Command::Check(args) => check::run(config, args),
         Command::Demo(args) => demo::run(args),
     }
 }

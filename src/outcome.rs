@@ -16,6 +16,8 @@ pub struct Fault {
     pub code: String,
     /// One line for people, with what to do where that is known.
     pub reason: String,
+    /// The other side has asked not to be tried sooner than this.
+    pub after: Option<Duration>,
 }
 
 impl Fault {
@@ -24,7 +26,16 @@ impl Fault {
         Self {
             code: text::one_line(code.as_ref(), LONGEST_CODE),
             reason: text::one_line(reason.as_ref(), LONGEST_REASON),
+            after: None,
         }
+    }
+}
+
+impl Fault {
+    /// How long the other side has asked to wait.
+    pub fn wait(&self) -> chrono::Duration {
+        let wait = self.after.map(chrono::Duration::from_std);
+        wait.and_then(Result::ok).unwrap_or_default()
     }
 }
 
@@ -36,6 +47,12 @@ impl fmt::Display for Fault {
 
 /// The code of a connection that broke.
 pub const LOST: &str = "lost";
+
+/// The code of a server that did not answer in time.
+pub const TIMEOUT: &str = "timeout";
+
+/// The code of a delivery that a signal has cut short.
+pub const INTERRUPTED: &str = "interrupted";
 
 /// What became of one delivery attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +68,12 @@ pub enum Outcome {
         fault: Fault,
         after: Option<Duration>,
     },
+    /// Certainly not sent: too many at once. The message goes back as if it had not been begun, and the channel slows down.
+    Busy(Fault),
     /// Certainly not sent, and never will be to this recipient.
     Failed(Fault),
+    /// As `Failed`, for a reason not known to us: said of one message after the other, it is not the recipient's.
+    Refused(Fault),
     /// As `Failed`, and the recipient has said STOP: the opt-in is to be cleared.
     OptedOut(Fault),
     /// The request may have been accepted: only a look at the other side, or the operator, can tell.
@@ -61,6 +82,14 @@ pub enum Outcome {
     Stopped(Fault),
     /// Certainly not sent, and now it is too late.
     Missed(Fault),
+}
+
+impl Outcome {
+    /// Of a delivery whose gate was shut: the pass is ending, and has given the reminder back already.
+    pub fn given_up() -> Self {
+        let fault = Fault::new(INTERRUPTED, "the pass has ended before the message left");
+        Outcome::Retry { fault, after: None }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One pass: what a dead pass left, what is due now, what can no longer be told; then both channels side by side.
 
 mod account;
+mod breaker;
 mod budget;
 mod deliver;
 mod drain;
@@ -18,6 +19,8 @@ pub mod summary;
 mod take;
 pub mod window;
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
@@ -33,6 +36,7 @@ use self::{
 use crate::{
     config::{self, Config},
     db::{self, Db},
+    interrupt::Interrupt,
     ledger::{self, Channel, Scope, enqueue},
     legacy,
     time::{Clock, Zone},
@@ -47,6 +51,8 @@ pub struct Pass<'a> {
     pub budget: Budget,
     /// Who claims: this process, in a name no other process has.
     pub claimant: String,
+    /// Whether a signal has asked it to end.
+    pub interrupt: Interrupt,
     pub bar: ProgressBar,
     /// Somebody watches.
     pub show_progress: bool,
@@ -127,7 +133,7 @@ pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
 }
 
 /// Does everything that is due.
-pub fn run(db: &mut Db, pass: &Pass) -> Result<Summary> {
+pub fn run(db: &mut Db, pass: &Arc<Pass<'static>>) -> Result<Summary> {
     for redirected in summary::redirected(pass) {
         warn!("{redirected}, and not to the participants");
     }
@@ -141,6 +147,9 @@ pub fn run(db: &mut Db, pass: &Pass) -> Result<Summary> {
     prepare::run(db, pass, &mut channels).context("could not enqueue what is due")?;
     let told = deliver::all(db, pass, &mut channels)?;
     pass.bar.finish_and_clear();
+    if pass.interrupt.came() {
+        warn!("{}", pass.interrupt.words());
+    }
     if let Err(error) = update_log(db, pass, &told) {
         warn!("could not update session_reminder_logs: {error}");
     }

@@ -12,6 +12,7 @@ mod twilio;
 use chrono::{DateTime, Utc};
 
 use crate::config;
+use crate::gate::Gate;
 use crate::outcome::{Fault, Outcome};
 
 pub use fate::Fates;
@@ -86,10 +87,19 @@ impl Client {
         }
     }
 
-    /// Waits until the pace allows the next message, then sends it. Never sends a request a second time by itself.
-    pub fn deliver(&self, request: &Request) -> Outcome {
+    /// Waits until the pace allows the next message; false where it is no use any more.
+    pub fn turn(&self, halted: &dyn Fn() -> bool) -> bool {
         match self {
-            Client::Twilio(twilio) => twilio.deliver(request),
+            Client::Twilio(twilio) => twilio.turn(halted),
+            Client::File(_) => !halted(),
+        }
+    }
+
+    /// Sends a message whose turn it is. Never sends a request a second time by itself.
+    pub fn deliver(&self, request: &Request, gate: &Gate) -> Outcome {
+        match self {
+            Client::Twilio(twilio) => twilio.deliver(request, gate),
+            Client::File(_) if !gate.pass() => Outcome::given_up(),
             Client::File(folder) => file::deliver(folder, request),
         }
     }

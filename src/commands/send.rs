@@ -5,6 +5,7 @@ mod words;
 use std::{
     io::{self, IsTerminal},
     process,
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,6 +20,7 @@ use crate::{
     db::{self, Db},
     exit::{self, Exit},
     health,
+    interrupt::Interrupt,
     ledger::{self, Scope},
     legacy,
     lock::{self, Attempt, Lock},
@@ -34,7 +36,7 @@ use crate::{
 /// A pass that holds the lock longer than this hangs.
 const TOO_LONG: Duration = Duration::from_secs(15 * 60);
 
-pub fn run(config: &Config, args: &cli::Send) -> Result<Exit> {
+pub fn run(config: &'static Config, args: &cli::Send) -> Result<Exit> {
     let clock = clock(args);
     if args.dry_run {
         return look(config, args, clock);
@@ -47,19 +49,29 @@ pub fn run(config: &Config, args: &cli::Send) -> Result<Exit> {
     let watcher = config.healthcheck_url.as_deref();
     health::start(watcher);
     let settings = complain(config);
-    let mut counts = String::new();
-    let done = weigh(work(config, args, clock, &mut counts), settings);
+    let (interrupt, mut counts) = (Interrupt::default(), String::new());
+    let done = work(config, args, clock, &interrupt, &mut counts);
+    let done = weigh(done, settings);
     let exit = done.as_ref().map_or_else(exit::of, |exit| *exit);
-    health::end(watcher, exit, &counts);
+    health::end(watcher, exit, &counts, interrupt.left_of(health::LIMIT));
     measure(config, clock, exit);
     done
 }
 
 /// The pass itself; `counts` gets what it did, naming nobody.
-fn work(config: &Config, args: &cli::Send, clock: Clock, counts: &mut String) -> Result<Exit> {
+fn work(
+    config: &'static Config,
+    args: &cli::Send,
+    clock: Clock,
+    interrupt: &Interrupt,
+    counts: &mut String,
+) -> Result<Exit> {
     let (zone, due) = glance(config, args, clock)?;
-    let pass = pass(config, args, clock, zone);
+    let mut pass = pass(config, args, clock, zone);
+    pass.interrupt = interrupt.clone();
+    let pass = Arc::new(pass);
     let summary = if due {
+        interrupt.listen();
         let mut db = db::open(&config.database)?;
         compare_clocks(&mut db)?;
         pass::run(&mut db, &pass)?
@@ -176,6 +188,7 @@ fn pass<'a>(config: &'a Config, args: &cli::Send, clock: Clock, zone: Zone) -> P
         },
         budget: Budget::new(args.limit),
         claimant: claimant(),
+        interrupt: Interrupt::default(),
         bar: ProgressBar::hidden(),
         show_progress: io::stdout().is_terminal() && args.format == Format::Text,
     }

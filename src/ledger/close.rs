@@ -119,15 +119,17 @@ fn of_channel(channel: Channel, scope: &Scope) -> Condition {
     )
 }
 
-/// Holds back every row of a channel that broke down, each by its own growing delay.
+/// Holds back every row of a channel that broke down, each by its own growing delay, and none
+/// sooner than the other side has asked for.
 pub fn hold(db: &mut Db, channel: Channel, fault: &Fault, now: DateTime<Utc>) -> QueryResult<()> {
     for tries in (0..=3).rev() {
         let waiting = || -> Condition { Box::new(waiting(channel, now).and(tried(tries))) };
+        let wait = delay(tries + 1).max(fault.wait());
         for rows in unlocked(db, waiting)? {
             update(ledger::table.filter(rows))
                 .set((
                     ledger::attempts.eq(ledger::attempts + 1),
-                    ledger::next_attempt_at.eq((now + delay(tries + 1)).naive_utc()),
+                    ledger::next_attempt_at.eq((now + wait).naive_utc()),
                     ledger::error_code.eq(&fault.code),
                     ledger::error.eq(format!("{HELD}{}", fault.reason)),
                     ledger::updated_at.eq(now.naive_utc()),

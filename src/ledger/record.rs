@@ -28,8 +28,8 @@ pub fn record<'a>(
             Some(Outcome::Sent { message_id, status }) => {
                 sent.push((claim, message_id, status.as_deref()));
             }
+            Some(Outcome::Busy(_)) | None => untouched.push(claim),
             Some(outcome) => settled.extend(Settled::new(claim, outcome, now)),
-            None => untouched.push(claim),
         }
     }
     Ok(record_sent(db, &sent, now)? + settle(db, &settled, now)? + release(db, &untouched, now)?)
@@ -118,19 +118,21 @@ struct Settled<'a> {
 }
 
 impl<'a> Settled<'a> {
-    /// `None` for a row that was sent.
+    /// `None` for a row that was sent, or goes back untouched.
     fn new(claim: &'a Claim, outcome: &'a Outcome, now: DateTime<Utc>) -> Option<Self> {
         let soon = delay(claim.attempt);
         let (status, next_attempt_at, fault) = match outcome {
-            Outcome::Sent { .. } => return None,
-            Outcome::Failed(fault) | Outcome::OptedOut(fault) => (status::FAILED, None, fault),
+            Outcome::Sent { .. } | Outcome::Busy(_) => return None,
+            Outcome::Failed(fault) | Outcome::Refused(fault) | Outcome::OptedOut(fault) => {
+                (status::FAILED, None, fault)
+            }
             Outcome::Missed(fault) => (status::MISSED, None, fault),
             Outcome::Retry { fault, after } => {
                 let asked = after.and_then(|after| Duration::from_std(after).ok());
                 let wait = soon.max(asked.unwrap_or_default());
                 (status::PENDING, Some(now + wait), fault)
             }
-            Outcome::Stopped(fault) => (status::PENDING, Some(now + soon), fault),
+            Outcome::Stopped(fault) => (status::PENDING, Some(now + soon.max(fault.wait())), fault),
             // The row stays ours until its lease ends: only then may it be looked at again.
             Outcome::InDoubt(fault) => (status::SENDING, None, fault),
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lettre::Address;
 
 use super::trouble::{Trouble, full_code, quote, split_enhanced, with_quote};
-use crate::outcome::{Fault, LOST, Outcome};
+use crate::outcome::{Fault, LOST, Outcome, TIMEOUT};
 use crate::text::mask_email;
 
 /// "Receiving mail at a rate that prevents additional messages" (4.2.1) passes in minutes, not seconds.
@@ -27,10 +27,10 @@ pub fn outcome(phase: Phase, trouble: &Trouble, from: &Address, to: &Address) ->
     match trouble {
         Trouble::Reply { code, text } => refused(phase, *code, text, from, to),
         Trouble::Silent if phase == Phase::Body => {
-            in_doubt("timeout", "the server did not answer after the text")
+            in_doubt(TIMEOUT, "the server did not answer after the text")
         }
         Trouble::Silent => Outcome::Stopped(Fault::new(
-            "timeout",
+            TIMEOUT,
             "the mail server fell silent before the mail was handed over",
         )),
         Trouble::Tls(text) | Trouble::Lost(text) if phase == Phase::Body => in_doubt(
@@ -73,7 +73,10 @@ fn refused(phase: Phase, code: u16, text: &str, from: &Address, to: &Address) ->
             after,
         };
     }
-    Outcome::Failed(fault(recipient_advice(enhanced, words)))
+    match recipient_advice(enhanced, words) {
+        Some(advice) => Outcome::Failed(fault(advice)),
+        None => Outcome::Refused(fault(unknown_advice(words))),
+    }
 }
 
 /// The replies that would meet every recipient, with what to do.
@@ -125,18 +128,38 @@ fn refuses_sender(
     matches!(code, 550 | 553) && enhanced == Some("5.7.1") && names(from) && !names(to)
 }
 
-fn recipient_advice(enhanced: Option<&str>, words: &str) -> &'static str {
+/// The refusals that are certainly about this one recipient; a server without enhanced codes says so in words.
+fn recipient_advice(enhanced: Option<&str>, words: &str) -> Option<&'static str> {
+    const NO_MAILBOX: &str = "no such mailbox: correct the participant's email address";
     let words = words.to_lowercase();
+    let unknown = [
+        "no such user",
+        "no such recipient",
+        "no such mailbox",
+        "user unknown",
+        "unknown user",
+        "user not found",
+        "mailbox not found",
+        "mailbox unavailable",
+        "recipient not found",
+        "does not exist",
+    ];
     match enhanced {
-        _ if words.contains("relay") && words.contains("denied") => {
-            "the mail server does not relay for us: set MAIL_USERNAME and MAIL_PASSWORD, or let it accept this host"
-        }
-        Some("5.1.1" | "5.1.2" | "5.1.3" | "5.1.10") => {
-            "no such mailbox: correct the participant's email address"
-        }
-        Some("5.2.1") => "the participant's mailbox is disabled",
-        Some("5.2.2") => "the participant's mailbox is full",
-        _ => "the mail was refused for this recipient",
+        Some("5.1.1" | "5.1.2" | "5.1.3" | "5.1.6" | "5.1.10") => Some(NO_MAILBOX),
+        Some("5.2.1") => Some("the participant's mailbox is disabled"),
+        Some("5.2.2") => Some("the participant's mailbox is full"),
+        None if unknown.iter().any(|phrase| words.contains(phrase)) => Some(NO_MAILBOX),
+        _ => None,
+    }
+}
+
+/// What might be the recipient's own, and might meet everybody.
+fn unknown_advice(words: &str) -> &'static str {
+    let words = words.to_lowercase();
+    if words.contains("relay") && words.contains("denied") {
+        "the mail server does not relay for us: set MAIL_USERNAME and MAIL_PASSWORD, or let it accept this host"
+    } else {
+        "the mail was refused for this recipient"
     }
 }
 
@@ -160,7 +183,9 @@ mod tests {
         match outcome {
             Outcome::Sent { .. } => panic!("no fault in {outcome:?}"),
             Outcome::Retry { fault, .. } => ("retry", fault),
+            Outcome::Busy(fault) => ("busy", fault),
             Outcome::Failed(fault) => ("failed", fault),
+            Outcome::Refused(fault) => ("refused", fault),
             Outcome::OptedOut(fault) => ("opted out", fault),
             Outcome::InDoubt(fault) => ("in doubt", fault),
             Outcome::Stopped(fault) => ("stopped", fault),
@@ -179,21 +204,21 @@ mod tests {
                 Rcpt,
                 550,
                 "5.7.1 blocked by the recipient's policy",
-                "failed",
+                "refused",
                 "550 5.7.1",
             ),
             (
                 Rcpt,
                 550,
                 "5.7.1 kursus@example.org may not write to budi@example.com",
-                "failed",
+                "refused",
                 "550 5.7.1",
             ),
             (
                 Rcpt,
                 554,
                 "5.7.1 <budi@example.com>: Relay access denied",
-                "failed",
+                "refused",
                 "554 5.7.1",
             ),
             (Rcpt, 552, "5.2.2 over quota", "failed", "552 5.2.2"),
@@ -245,7 +270,7 @@ mod tests {
             (Mail, 451, "4.3.0 try later", "stopped", "451 4.3.0"),
             (Mail, 501, "syntax", "stopped", "501"),
             (Data, 451, "try later", "retry", "451"),
-            (Data, 554, "no valid recipients", "failed", "554"),
+            (Data, 554, "no valid recipients", "refused", "554"),
             (
                 Body,
                 550,
@@ -283,8 +308,8 @@ mod tests {
             ),
             (Body, 421, "4.7.0 closing", "stopped", "421 4.7.0"),
             (Body, 451, "4.3.0 try again", "retry", "451 4.3.0"),
-            (Body, 552, "5.3.4 too big", "failed", "552 5.3.4"),
-            (Body, 554, "spam", "failed", "554"),
+            (Body, 552, "5.3.4 too big", "refused", "552 5.3.4"),
+            (Body, 554, "spam", "refused", "554"),
         ] {
             let outcome = reply(phase, code, text);
             let (is, fault) = class(&outcome);

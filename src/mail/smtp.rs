@@ -17,6 +17,7 @@ use super::reply::{self, Phase};
 use super::trouble::Trouble;
 use super::{Envelope, sent};
 use crate::config;
+use crate::gate::Gate;
 use crate::outcome::{Fault, Outcome};
 
 /// The longest wait for one reply.
@@ -43,7 +44,7 @@ impl Session {
     }
 
     /// One mail to its one recipient.
-    pub fn deliver(&mut self, envelope: &Envelope) -> Outcome {
+    pub fn deliver(&mut self, envelope: &Envelope, gate: &Gate) -> Outcome {
         let start = Instant::now();
         let mut link = match self.link.take() {
             Some(link) => link,
@@ -56,7 +57,7 @@ impl Session {
             self.link = Some(link);
             return Outcome::Failed(no_smtputf8());
         };
-        let result = self.hand_over(&mut link, mail, envelope, start);
+        let result = self.hand_over(&mut link, mail, envelope, gate, start);
         if stays_usable(&mut link, &result) {
             self.link = Some(link);
         }
@@ -72,6 +73,7 @@ impl Session {
         link: &mut SmtpConnection,
         mail: Mail,
         envelope: &Envelope,
+        gate: &Gate,
         start: Instant,
     ) -> Result<(), (Phase, Trouble)> {
         let prepared = start + PREPARE;
@@ -83,6 +85,10 @@ impl Session {
             prepared,
         )?;
         self.ask(link, Phase::Data, Data, prepared)?;
+        if !gate.pass() {
+            let trouble = Trouble::Lost("the pass has ended".to_owned());
+            return Err((Phase::Data, trouble));
+        }
         self.ask(link, Phase::Body, body(&envelope.bytes), start + DELIVERY)
     }
 

@@ -1,5 +1,7 @@
 //! What came back from the lines is recorded, counted and told.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use log::{error, info, warn};
@@ -8,12 +10,12 @@ use super::{line::Job, summary::Tally};
 use crate::{
     db::Db,
     ledger::{Channel, record},
-    outcome::Outcome,
+    outcome::{INTERRUPTED, Outcome},
     text,
 };
 
 /// A job that came back; no outcome = untouched.
-pub type Finished = (Box<Job>, Option<Outcome>);
+pub type Finished = (Arc<Job>, Option<Outcome>);
 
 /// Records it, each row fenced by its claim; how many rows were no longer ours.
 pub fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> QueryResult<usize> {
@@ -28,11 +30,11 @@ pub fn record(db: &mut Db, finished: &[Finished], now: DateTime<Utc>) -> QueryRe
 pub fn tally(tally: &mut Tally, outcome: &Outcome) {
     match outcome {
         Outcome::Sent { .. } => tally.sent += 1,
-        Outcome::Failed(_) | Outcome::OptedOut(_) => tally.failed += 1,
+        Outcome::Failed(_) | Outcome::Refused(_) | Outcome::OptedOut(_) => tally.failed += 1,
         Outcome::Missed(_) => tally.missed += 1,
         Outcome::Retry { .. } | Outcome::Stopped(_) => tally.retried += 1,
         // Counted by the pass that finds out.
-        Outcome::InDoubt(_) => {}
+        Outcome::InDoubt(_) | Outcome::Busy(_) => {}
     }
 }
 
@@ -51,9 +53,16 @@ pub fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
     );
     match outcome {
         Outcome::Sent { message_id, .. } => info!("{what}: sent as {message_id}"),
-        Outcome::Failed(fault) | Outcome::OptedOut(fault) => error!("{what} failed: {fault}"),
+        Outcome::Failed(fault) | Outcome::Refused(fault) | Outcome::OptedOut(fault) => {
+            error!("{what} failed: {fault}")
+        }
         Outcome::Missed(fault) => error!("{what} was missed: {fault}"),
+        // The pass has said that it was stopped; the next one says what is in doubt.
+        Outcome::InDoubt(fault) if fault.code == INTERRUPTED => {
+            info!("{what} is in doubt: {fault}")
+        }
         Outcome::InDoubt(fault) => warn!("{what} is in doubt: {fault}"),
+        Outcome::Busy(fault) => info!("{what} waits for another turn: {fault}"),
         Outcome::Retry { fault, .. } | Outcome::Stopped(fault) => {
             info!("{what} will be tried again: {fault}")
         }

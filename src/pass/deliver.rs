@@ -4,9 +4,12 @@
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{self, Sender},
-    thread::{self, Builder, Scope as Threads},
-    time::Duration,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, Sender},
+    },
+    thread::Builder,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -27,6 +30,7 @@ use crate::{
     config,
     db::{self, Db},
     exit::{self, Exit},
+    interrupt::{Interrupt, LOOK},
     ledger::{self, Channel},
     message::Renderer,
     whatsapp,
@@ -42,54 +46,65 @@ const WORTH_A_BAR: u64 = 100;
 pub type Told = BTreeSet<(i64, NaiveDateTime)>;
 
 /// Delivers what is due on both channels.
-pub fn all(db: &mut Db, pass: &Pass, channels: &mut Channels) -> Result<Told> {
+pub fn all(db: &mut Db, pass: &Arc<Pass<'static>>, channels: &mut Channels) -> Result<Told> {
     let transports = transports(pass, channels);
     let config = pass.config;
     let folder = config.reminder.templates.as_deref();
     let renderer = Renderer::new(&config.app, config.reminder.locale, folder, pass.zone.0)?;
     show_progress(db, pass)?;
-    let ask = follow_up::any(db, pass)?;
-    let twilio = transports
-        .iter()
-        .find_map(Transport::client)
-        .filter(|_| ask);
-    thread::scope(|threads| {
-        // Where the host allows no more threads, the next pass asks.
-        let ask =
-            |client| Builder::new().spawn_scoped(threads, move || follow_up::run(pass, client));
-        let asking = twilio.and_then(|client| ask(client).ok());
-        let (ended, endings) = mpsc::channel();
-        let mut shift = Shift {
-            threads,
-            pass,
-            renderer: &renderer,
-            ended,
-            ready: transports.iter().map(Transport::channel).collect(),
-            working: Vec::new(),
-            told: Told::new(),
-        };
-        loop {
-            shift.begin(db, &transports, channels);
-            if shift.working.is_empty() {
-                break;
-            }
-            match endings.recv_timeout(ROUND) {
-                Ok((channel, report)) => shift.end(channel, report, channels),
-                Err(_) => shift.round(db, &transports, channels),
-            }
+    let asking = follow_up::start(db, pass, &transports)?;
+    let (ended, endings) = mpsc::channel();
+    let mut shift = Shift {
+        pass,
+        renderer: Arc::new(renderer),
+        ended,
+        ready: transports.iter().map(|one| one.channel()).collect(),
+        working: Vec::new(),
+        told: Told::new(),
+    };
+    let mut round = Instant::now() + ROUND;
+    loop {
+        shift.begin(db, &transports, channels);
+        if shift.working.is_empty() || pass.interrupt.is_over() {
+            break;
         }
-        if let Some(learnt) = asking.and_then(|asking| asking.join().ok()) {
-            channels.of(Channel::Whatsapp).add(learnt);
+        if let Some((channel, report)) = wait(&endings, round, &pass.interrupt) {
+            shift.end(channel, report, channels);
+        } else if !pass.interrupt.came() {
+            shift.round(db, &transports, channels);
+            round = Instant::now() + ROUND;
         }
-        Ok(shift.told)
-    })
+    }
+    shift.leave(&transports, channels);
+    let latest = Instant::now() + follow_up::LONGEST;
+    if let Some(learnt) = asking.and_then(|asking| wait(&asking, latest, &pass.interrupt)) {
+        channels.of(Channel::Whatsapp).add(learnt);
+    }
+    Ok(shift.told)
 }
 
+/// Waits until a channel has ended, or for the next round, or until an interrupted pass waits no longer.
+fn wait<T>(endings: &Receiver<T>, round: Instant, interrupt: &Interrupt) -> Option<T> {
+    loop {
+        let over = match interrupt.came() {
+            true => interrupt.is_over(),
+            false => Instant::now() >= round,
+        };
+        match endings.recv_timeout(LOOK) {
+            Ok(ended) => return Some(ended),
+            Err(_) if over => return None,
+            Err(_) => {}
+        }
+    }
+}
+
+/// The means of delivery of the channels that can work.
+type Transports = Vec<Arc<Transport<'static>>>;
+
 /// Who works.
-struct Shift<'scope, 'env, 'a> {
-    threads: &'scope Threads<'scope, 'env>,
-    pass: &'scope Pass<'a>,
-    renderer: &'scope Renderer,
+struct Shift<'a> {
+    pass: &'a Arc<Pass<'static>>,
+    renderer: Arc<Renderer>,
     ended: Sender<(Channel, Report)>,
     /// The channels that may begin, as soon as there is something to do.
     ready: Vec<Channel>,
@@ -97,9 +112,12 @@ struct Shift<'scope, 'env, 'a> {
     told: Told,
 }
 
-impl<'scope, 'a: 'scope> Shift<'scope, '_, 'a> {
+impl Shift<'_> {
     /// Lets every channel begin that may and has something to do.
-    fn begin(&mut self, db: &mut Db, transports: &'scope [Transport<'a>], channels: &mut Channels) {
+    fn begin(&mut self, db: &mut Db, transports: &Transports, channels: &mut Channels) {
+        if self.pass.interrupt.came() {
+            return;
+        }
         for transport in transports {
             let channel = transport.channel();
             if !self.ready.contains(&channel) || self.working.contains(&channel) {
@@ -122,21 +140,24 @@ impl<'scope, 'a: 'scope> Shift<'scope, '_, 'a> {
     fn start(
         &self,
         db: &mut Db,
-        transport: &'scope Transport<'a>,
+        transport: &Arc<Transport<'static>>,
         tally: &mut Tally,
     ) -> Result<bool> {
-        let (pass, renderer, ended) = (self.pass, self.renderer, self.ended.clone());
-        if !may_start(db, pass, tally, transport.channel())? {
+        if !may_start(db, self.pass, tally, transport.channel())? {
             return Ok(false);
         }
-        let db = db::open(&pass.config.database)?;
+        let db = db::open(&self.pass.config.database)?;
+        let (pass, renderer) = (Arc::clone(self.pass), Arc::clone(&self.renderer));
+        let (transport, ended) = (Arc::clone(transport), self.ended.clone());
         let work = move || {
-            let run = || drain::run(db, pass, transport, renderer);
+            let channel = transport.channel();
+            let run = || drain::run(db, &pass, &transport, &renderer);
             let report = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report::of_bug());
             // A pass that has gone wrong meanwhile no longer counts.
-            let _ = ended.send((transport.channel(), report));
+            let _ = ended.send((channel, report));
         };
-        let started = Builder::new().spawn_scoped(self.threads, work);
+        // Not scoped: one that hangs must not keep an interrupted pass from its end.
+        let started = Builder::new().spawn(work);
         started.context("the host allows no more threads")?;
         Ok(true)
     }
@@ -153,14 +174,27 @@ impl<'scope, 'a: 'scope> Shift<'scope, '_, 'a> {
     }
 
     /// A minute has passed.
-    fn round(&mut self, db: &mut Db, transports: &[Transport], channels: &mut Channels) {
+    fn round(&mut self, db: &mut Db, transports: &Transports, channels: &mut Channels) {
         if let Err(error) = prepare::run(db, self.pass, channels) {
             warn!("could not look for what has become due meanwhile: {error}");
         }
-        let all = transports.iter().map(Transport::channel);
+        let all = transports.iter().map(|one| one.channel());
         self.ready = all
             .filter(|channel| channels.of(*channel).stopped.is_none())
             .collect();
+    }
+
+    /// An interrupted pass has left work behind, or might have: the next one looks.
+    fn leave(&self, transports: &Transports, channels: &mut Channels) {
+        if !self.pass.interrupt.came() {
+            return;
+        }
+        for transport in transports {
+            let tally = channels.of(transport.channel());
+            let words = tally.stopped.take();
+            let words = words.unwrap_or_else(|| self.pass.interrupt.words());
+            tally.stop(Exit::TryLater, words);
+        }
     }
 }
 
@@ -181,7 +215,7 @@ fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
 }
 
 /// The means of delivery of every channel that can work; what keeps the others from it is noted.
-fn transports<'a>(pass: &Pass<'a>, channels: &mut Channels) -> Vec<Transport<'a>> {
+fn transports(pass: &Pass<'static>, channels: &mut Channels) -> Transports {
     let mut transports = Vec::new();
     let broken = |problems: &[config::Problem]| {
         let names = problems.iter().map(|problem| problem.variable.as_str());
@@ -207,7 +241,7 @@ fn transports<'a>(pass: &Pass<'a>, channels: &mut Channels) -> Vec<Transport<'a>
         config::Channel::Off(_) => {}
     }
     transports.retain(|transport| pass.scope.includes(transport.channel()));
-    transports
+    transports.into_iter().map(Arc::new).collect()
 }
 
 /// Whether a channel has work, and is not held back after it broke down.

@@ -5,28 +5,31 @@
 //! line are claimed, one on its way and one ready, so that a crash leaves at most that many in doubt.
 
 mod closing;
+mod overdue;
+mod winding_up;
 
 use std::{
     collections::BTreeSet,
     mem,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
-    thread::{self, Scope as Threads},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use chrono::NaiveDateTime;
 use log::{Level, info, log, warn};
 
+use self::winding_up::same;
 use super::{
     Pass,
     account::{self, Finished},
     budget,
     line::{Job, Transport},
-    lines::{Event, Lines},
+    lines::{Event, Jobs, Lines},
     opt_out,
     roster::Roster,
     summary::Tally,
@@ -35,19 +38,20 @@ use super::{
 use crate::{
     db::{self, Db},
     exit::Exit,
+    interrupt::LOOK,
     ledger::{self, Channel, Stop, claim},
     message::Renderer,
-    outcome::{Fault, LOST, Outcome},
+    outcome::{Fault, Outcome},
 };
 
 /// A pass takes no new work after this.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// So many connections broken in the middle of a delivery, one after the other, and the next would be too.
-const BREAKS: u32 = 3;
-
 /// How often a record is tried when the database refuses, a second apart, on top of the wait for its lock.
 const RECORD_TRIES: u32 = 10;
+
+/// How long the lines may take to close: a mail server is asked to say goodbye for 3 seconds.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// What a channel did.
 #[derive(Default)]
@@ -55,6 +59,8 @@ pub struct Report {
     pub tally: Tally,
     /// The session starts that somebody was told of with the lead that Laravel's log knows.
     pub told: BTreeSet<(i64, NaiveDateTime)>,
+    /// Whether a line is not waited for any more.
+    hung: bool,
 }
 
 impl Report {
@@ -68,54 +74,79 @@ impl Report {
     }
 }
 
-/// Delivers what is due on `channel` until nothing is left, the channel breaks down or the pass's time is over.
-pub fn run(mut db: Db, pass: &Pass, transport: &Transport, renderer: &Renderer) -> Report {
+/// Delivers what is due on `channel` until nothing is left, the channel breaks down, a signal comes or the pass's time is
+/// over.
+pub fn run(
+    mut db: Db,
+    pass: &Arc<Pass<'static>>,
+    transport: &Arc<Transport<'static>>,
+    renderer: &Arc<Renderer>,
+) -> Report {
     let last_stop = ledger::last_stop(&mut db, transport.channel()).unwrap_or_default();
-    let stop = AtomicBool::new(false);
     let (to_lines, jobs) = mpsc::channel();
     let (to_coordinator, events) = mpsc::channel();
-    let jobs = Mutex::new(jobs);
     let lines = Lines {
-        pass,
-        transport,
-        renderer,
-        jobs: &jobs,
+        pass: Arc::clone(pass),
+        transport: Arc::clone(transport),
+        renderer: Arc::clone(renderer),
+        jobs: Arc::new(Mutex::new(jobs)),
         events: to_coordinator,
-        stop: &stop,
+        stop: Arc::default(),
+        breaker: Arc::default(),
     };
-    thread::scope(|threads| {
-        let coordinator = Coordinator {
-            db: &mut db,
-            pass,
-            channel: transport.channel(),
-            transport,
-            stop: &stop,
-            open: 0,
-            opening: 0,
-            outstanding: 0,
-            roster: Roster::default(),
-            finished: Vec::new(),
-            fault: None,
-            last_stop,
-            database: None,
-            breaks: 0,
-            report: Report::default(),
-        };
-        coordinator.work(threads, &lines, to_lines, &events)
-    })
+    let mut coordinator = Coordinator {
+        db: &mut db,
+        pass,
+        channel: transport.channel(),
+        transport,
+        stop: Arc::clone(&lines.stop),
+        open: 0,
+        opening: 0,
+        since: Instant::now(),
+        outstanding: Vec::new(),
+        roster: Roster::default(),
+        finished: Vec::new(),
+        fault: None,
+        last_stop,
+        database: None,
+        left_before: 0,
+        report: Report::default(),
+    };
+    coordinator.left_before = coordinator.left_of_the_day().unwrap_or_default();
+    let report = coordinator.work(&lines, to_lines, &events);
+    drop(lines);
+    if !report.hung {
+        see_off(pass, &events);
+    }
+    report
 }
+
+/// Waits until the lines have closed, but not for ever.
+fn see_off(pass: &Pass, events: &Receiver<Event>) {
+    let end = Instant::now() + FAREWELL;
+    while !pass.interrupt.came() && Instant::now() < end {
+        if let Err(RecvTimeoutError::Disconnected) = events.recv_timeout(LOOK) {
+            return;
+        }
+    }
+}
+
+/// A job that both its line and the coordinator know.
+type Shared = Arc<Job>;
 
 struct Coordinator<'a> {
     db: &'a mut Db,
     pass: &'a Pass<'a>,
     channel: Channel,
     transport: &'a Transport<'a>,
-    stop: &'a AtomicBool,
+    stop: Arc<AtomicBool>,
     /// Lines that are open, and lines that are being opened.
     open: usize,
     opening: usize,
-    /// Jobs that a line has.
-    outstanding: usize,
+    /// When the first one began to be.
+    since: Instant,
+    /// Jobs that the lines have.
+    outstanding: Vec<Shared>,
     roster: Roster,
     /// Jobs that came back and are not yet recorded.
     finished: Vec<Finished>,
@@ -124,36 +155,35 @@ struct Coordinator<'a> {
     /// How the channel stopped last, where its rows still wait for that.
     last_stop: Option<Stop>,
     database: Option<diesel::result::Error>,
-    /// Connections broken since the last delivery that had an answer.
-    breaks: u32,
+    /// What the limit of the day left when the work began.
+    left_before: usize,
     report: Report,
 }
 
 impl<'a> Coordinator<'a> {
-    fn work<'scope>(
-        mut self,
-        threads: &'scope Threads<'scope, '_>,
-        lines: &Lines<'scope>,
-        jobs: Sender<Job>,
-        events: &Receiver<Event>,
-    ) -> Report {
+    fn work(mut self, lines: &Lines, jobs: Sender<Shared>, events: &Receiver<Event>) -> Report {
         // One line first: when the server refuses the login, it is asked once and not by every line.
-        self.open_lines(1, threads, lines);
+        self.open_lines(1, lines);
         let mut first = true;
         loop {
-            if self.opening + self.outstanding > 0 {
+            if self.opening + self.outstanding.len() > 0 {
                 self.wait(events);
             }
+            let interrupted = self.pass.interrupt.came();
+            if interrupted {
+                self.wind_up(&lines.jobs);
+            }
+            self.look_for_overdue(&lines.jobs);
             if first && self.open == 1 {
                 let more = self.more_lines();
-                self.open_lines(more, threads, lines);
+                self.open_lines(more, lines);
                 first = false;
             }
             let claimed = self.exchange();
-            self.outstanding += claimed.len();
-            let idle =
-                claimed.is_empty() && self.outstanding == 0 && (self.open > 0 || self.opening == 0);
-            for job in claimed {
+            let opened = self.open > 0 || self.opening == 0 || interrupted || self.report.hung;
+            let idle = claimed.is_empty() && self.outstanding.is_empty() && opened;
+            for job in claimed.into_iter().map(Arc::new) {
+                self.outstanding.push(Arc::clone(&job));
                 // Cannot fail: the lines' end of it lives as long as this thread.
                 let _ = jobs.send(job);
             }
@@ -163,14 +193,9 @@ impl<'a> Coordinator<'a> {
         }
     }
 
-    fn open_lines<'scope>(
-        &mut self,
-        count: usize,
-        threads: &'scope Threads<'scope, '_>,
-        lines: &Lines<'scope>,
-    ) {
+    fn open_lines(&mut self, count: usize, lines: &Lines) {
         self.opening += count;
-        (0..count).for_each(|_| lines.open(threads));
+        (0..count).for_each(|_| lines.open());
     }
 
     /// As many lines as there is work for, beside the first.
@@ -188,10 +213,13 @@ impl<'a> Coordinator<'a> {
         waiting.map_or(0, |count| usize::try_from(count).unwrap_or(0))
     }
 
-    /// Waits for an event, and takes all that have come meanwhile.
+    /// Waits for an event, and takes all that have come meanwhile; not long when a signal has come or a delivery
+    /// takes too long.
     fn wait(&mut self, events: &Receiver<Event>) {
-        // Never an error: this thread's lines hold the other end.
-        let first = events.recv().ok();
+        let mut first = events.recv_timeout(LOOK).ok();
+        while first.is_none() && !self.pass.interrupt.came() && !self.is_overdue() {
+            first = events.recv_timeout(LOOK).ok();
+        }
         for event in first.into_iter().chain(events.try_iter()) {
             self.note(event);
         }
@@ -217,31 +245,11 @@ impl<'a> Coordinator<'a> {
                 }
             }
             Event::Done(job, outcome) => {
-                self.consider(&outcome);
-                self.outstanding -= 1;
+                self.outstanding.retain(|other| !same(other, &job));
                 self.finished.push((job, Some(outcome)));
             }
-            Event::Untouched(job) => {
-                self.outstanding -= 1;
-                self.finished.push((job, None));
-            }
-        }
-    }
-
-    /// Whether an outcome speaks against the whole channel.
-    fn consider(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Stopped(fault) => self.stop(fault.clone()),
-            Outcome::InDoubt(fault) => self.strike(fault),
-            Outcome::Retry { fault, .. } if fault.code == LOST => self.strike(fault),
-            _ => self.breaks = 0,
-        }
-    }
-
-    fn strike(&mut self, fault: &Fault) {
-        self.breaks += 1;
-        if self.breaks >= BREAKS {
-            self.stop(fault.clone());
+            Event::Stopped(fault) => self.stop(fault),
+            Event::Untouched(job) => self.take_back(&job),
         }
     }
 
@@ -253,10 +261,10 @@ impl<'a> Coordinator<'a> {
     /// How many more rows may be claimed now.
     fn room(&self) -> usize {
         let halted = self.fault.is_some() || self.database.is_some();
-        if halted || self.pass.clock.elapsed() >= LONGEST {
+        if halted || self.pass.interrupt.came() || self.pass.clock.elapsed() >= LONGEST {
             return 0;
         }
-        (2 * self.open).saturating_sub(self.outstanding)
+        (2 * self.open).saturating_sub(self.outstanding.len())
     }
 
     /// Records what came back and claims the next rows, in one transaction.
@@ -324,7 +332,7 @@ impl<'a> Coordinator<'a> {
 
     fn finish(mut self) -> Report {
         for _ in 0..RECORD_TRIES {
-            if self.finished.is_empty() {
+            if self.finished.is_empty() || self.pass.interrupt.is_late() {
                 break;
             }
             thread::sleep(Duration::from_secs(1));

@@ -3,6 +3,12 @@
 
 use std::{
     collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
+    thread::Builder,
     time::{Duration, Instant},
 };
 
@@ -10,7 +16,7 @@ use anyhow::{Context, Result};
 use diesel::QueryResult;
 use log::{error, info, warn};
 
-use super::{Pass, opt_out, summary::Tally};
+use super::{Pass, line::Transport, opt_out, summary::Tally};
 use crate::{
     config,
     db::{self, Db},
@@ -27,7 +33,7 @@ use crate::{
 const AT_ONCE: i64 = 1000;
 
 /// A pass does not follow up longer than this; the next one goes on.
-const LONGEST: Duration = Duration::from_secs(60);
+pub const LONGEST: Duration = Duration::from_secs(60);
 
 /// Whether Twilio is to be asked about any message. Reads only.
 pub fn any(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
@@ -39,8 +45,29 @@ pub fn any(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
     follow::any(db, &pass.scope, pass.zone, pass.clock.now())
 }
 
-/// Asks about all that it is time for; what it counts is only what went wrong.
-pub fn run(pass: &Pass, client: &Client) -> Tally {
+/// Begins to ask about all that it is time for, beside the deliveries; what comes of it is counted where something went
+/// wrong. `None` where there is nothing to ask, or the host allows no more threads: then the next pass asks.
+pub fn start(
+    db: &mut Db,
+    pass: &Arc<Pass<'static>>,
+    transports: &[Arc<Transport<'static>>],
+) -> QueryResult<Option<Receiver<Tally>>> {
+    let twilio = transports.iter().find(|one| one.client().is_some());
+    let (Some(twilio), true) = (twilio, any(db, pass)?) else {
+        return Ok(None);
+    };
+    let (pass, twilio) = (Arc::clone(pass), Arc::clone(twilio));
+    let (learnt, asking) = mpsc::channel();
+    let work = move || {
+        let ask = || twilio.client().map(|client| run(&pass, client));
+        let tally = catch_unwind(AssertUnwindSafe(ask)).ok().flatten();
+        // A pass that has been interrupted no longer counts.
+        let _ = learnt.send(tally.unwrap_or_default());
+    };
+    Ok(Builder::new().spawn(work).ok().map(|_| asking))
+}
+
+fn run(pass: &Pass, client: &Client) -> Tally {
     let mut tally = Tally::default();
     if let Err(error) = ask(pass, client, &mut tally) {
         warn!("could not record what became of WhatsApp messages: {error:#}");
@@ -52,7 +79,7 @@ pub fn run(pass: &Pass, client: &Client) -> Tally {
 fn ask(pass: &Pass, client: &Client, tally: &mut Tally) -> Result<()> {
     let began = Instant::now();
     let mut db = db::open(&pass.config.database)?;
-    while began.elapsed() < LONGEST {
+    while began.elapsed() < LONGEST && !pass.interrupt.came() {
         let now = pass.clock.now();
         let take = |db: &mut Db| follow::take(db, &pass.scope, pass.zone, AT_ONCE, now);
         let rows = db::write(&mut db, take).context("could not claim them")?;

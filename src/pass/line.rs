@@ -1,9 +1,12 @@
 //! A line: one kept way to hand over messages of a channel. Every worker has its own.
 
+use std::{sync::OnceLock, time::Instant};
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::{
     config::{self, Config, Locale, MailTransport, WhatsappTransport},
+    gate::Gate,
     ledger::{Channel, claim::Claim, close::LAST_MOMENT},
     mail::{self, Identity},
     message::{Renderer, WhatsappMessage},
@@ -22,6 +25,10 @@ pub struct Job {
     pub doubt: Option<Doubt>,
     pub participant: Participant,
     pub start: DateTime<Utc>,
+    /// Passed when the message leaves.
+    pub gate: Gate,
+    /// When a line has taken it up.
+    pub begun: OnceLock<Instant>,
 }
 
 /// An earlier attempt that may have been taken.
@@ -120,6 +127,14 @@ pub enum Line<'a> {
 }
 
 impl Line<'_> {
+    /// Waits until the channel's pace allows the next message; false where that is no use any more.
+    pub fn turn(&self, halted: &dyn Fn() -> bool) -> bool {
+        match self {
+            Line::Mail(..) => !halted(),
+            Line::Whatsapp(_, client) => client.turn(halted),
+        }
+    }
+
     /// Renders and hands over one reminder.
     pub fn deliver(
         &mut self,
@@ -173,7 +188,7 @@ fn post(
         job.claim.rendered_at,
     )
     .map_err(Outcome::Failed)?;
-    Ok(connection.deliver(&envelope))
+    Ok(connection.deliver(&envelope, &job.gate))
 }
 
 fn message(
@@ -207,7 +222,7 @@ fn message(
         content: template.map(|sid| (sid, message.variables)),
         validity_seconds: validity(job.start, now),
     };
-    Ok(client.deliver(&request))
+    Ok(client.deliver(&request, &job.gate))
 }
 
 /// The message of an earlier attempt, if it was taken. While this cannot be told, none is sent.

@@ -3,17 +3,19 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender},
     },
-    thread::{Builder, Scope as Threads},
+    thread::Builder,
+    time::Instant,
 };
 
 use chrono::{DateTime, Duration, Utc};
 
 use super::{
     Pass,
+    breaker::Breaker,
     line::{Job, Line, Transport},
 };
 use crate::{
@@ -31,65 +33,61 @@ const DELIVERY: Duration = Duration::seconds(45);
 pub enum Event {
     Opened,
     Refused(Fault),
-    Done(Box<Job>, Outcome),
+    Done(Arc<Job>, Outcome),
+    /// Something that speaks against the whole channel.
+    Stopped(Fault),
     /// Not begun: too little of its lease is left, or the channel has stopped.
-    Untouched(Box<Job>),
+    Untouched(Arc<Job>),
 }
+
+/// Where the lines take their jobs from; the coordinator keeps the other half of each.
+pub type Jobs = Receiver<Arc<Job>>;
 
 /// What every line's thread needs.
-pub struct Lines<'a> {
-    pub pass: &'a Pass<'a>,
-    pub transport: &'a Transport<'a>,
-    pub renderer: &'a Renderer,
-    pub jobs: &'a Mutex<Receiver<Job>>,
+#[derive(Clone)]
+pub struct Lines {
+    pub pass: Arc<Pass<'static>>,
+    pub transport: Arc<Transport<'static>>,
+    pub renderer: Arc<Renderer>,
+    pub jobs: Arc<Mutex<Jobs>>,
     pub events: Sender<Event>,
     /// Set when the channel takes no more work.
-    pub stop: &'a AtomicBool,
+    pub stop: Arc<AtomicBool>,
+    pub breaker: Arc<Mutex<Breaker>>,
 }
 
-impl<'a> Lines<'a> {
+impl Lines {
     /// One line more.
-    pub fn open<'scope>(&self, threads: &'scope Threads<'scope, '_>)
-    where
-        'a: 'scope,
-    {
-        let line = Lines {
-            events: self.events.clone(),
-            ..*self
-        };
-        let events = self.events.clone();
-        let started = Builder::new().spawn_scoped(threads, move || line.work());
+    pub fn open(&self) {
+        let line = self.clone();
+        let started = Builder::new().spawn(move || line.work());
         if let Err(error) = started {
             let fault = Fault::new(
                 "thread",
                 format!("the host allows no more threads: {error}"),
             );
             // The coordinator is the one who calls: it listens.
-            let _ = events.send(Event::Refused(fault));
+            let _ = self.events.send(Event::Refused(fault));
         }
     }
 
     /// One line's life: open, deliver what comes, close. A coordinator that is gone wants no more events.
     fn work(&self) {
-        let mut line = match self.transport.open() {
+        let opened = catch_unwind(AssertUnwindSafe(|| self.transport.open()));
+        let mut line = match opened.unwrap_or_else(|_| Err(bug())) {
             Ok(line) => line,
             Err(fault) => return drop(self.events.send(Event::Refused(fault))),
         };
         let mut wanted = self.events.send(Event::Opened).is_ok();
         while wanted && let Some(job) = self.next() {
+            let turn = line.turn(&|| self.is_halted());
             let now = self.pass.clock.now();
-            let begin = !self.stop.load(Ordering::Relaxed)
-                && job.claim.lease_until - now >= LEASE_NEEDED
-                && (job.doubt.is_some() || job.start - now >= DELIVERY);
-            let event = if begin {
+            let event = if turn && has_time(&job, now) {
+                let begun = *job.begun.get_or_init(Instant::now);
                 let outcome = self.deliver(&mut line, &job, now);
-                if matches!(outcome, Outcome::Stopped(_)) {
-                    // Not only once the coordinator hears of it: this line has its next job already.
-                    self.stop.store(true, Ordering::Relaxed);
-                }
-                Event::Done(Box::new(job), outcome)
+                Event::Done(job, self.weigh(outcome, begun))
             } else {
-                Event::Untouched(Box::new(job))
+                Event::Untouched(job)
             };
             wanted = self.events.send(event).is_ok();
         }
@@ -98,18 +96,49 @@ impl<'a> Lines<'a> {
 
     /// A mistake of ours in one delivery must neither be taken for success nor leave the pass waiting for its end.
     fn deliver(&self, line: &mut Line<'_>, job: &Job, now: DateTime<Utc>) -> Outcome {
-        let deliver = || line.deliver(job, self.renderer, self.pass.config, now);
+        let deliver = || line.deliver(job, &self.renderer, self.pass.config, now);
         catch_unwind(AssertUnwindSafe(deliver)).unwrap_or_else(|_| {
-            self.stop.store(true, Ordering::Relaxed);
-            Outcome::InDoubt(Fault::new("bug", "the program failed in the middle of it"))
+            self.halt(bug());
+            Outcome::InDoubt(bug())
         })
     }
 
-    fn next(&self) -> Option<Job> {
+    /// The outcome as it is to be recorded, once the channel has stopped if it speaks against that.
+    fn weigh(&self, outcome: Outcome, begun: Instant) -> Outcome {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, why) = breaker.weigh(outcome, begun);
+        if let Some(fault) = why {
+            self.halt(fault);
+        }
+        outcome
+    }
+
+    /// Not only once the coordinator hears of it: every line has its next job already.
+    fn halt(&self, fault: Fault) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.events.send(Event::Stopped(fault));
+    }
+
+    /// Whether nothing more is to be begun.
+    fn is_halted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.pass.interrupt.came()
+    }
+
+    fn next(&self) -> Option<Arc<Job>> {
         self.jobs
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .recv()
             .ok()
     }
+}
+
+/// Whether a delivery begun now ends in time, for its lease and for the session.
+fn has_time(job: &Job, now: DateTime<Utc>) -> bool {
+    let before_start = job.doubt.is_some() || job.start - now >= DELIVERY;
+    job.claim.lease_until - now >= LEASE_NEEDED && before_start
+}
+
+fn bug() -> Fault {
+    Fault::new("bug", "the program failed in the middle of it")
 }

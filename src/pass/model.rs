@@ -162,6 +162,7 @@ impl Story {
                 after: None,
             },
             8 => Outcome::Failed(Fault::new("550", "")),
+            9 if id % 2 == 0 => Outcome::Busy(Fault::new("20429", "")),
             _ => Outcome::Stopped(Fault::new("421", "")),
         };
         if !found && !too_late && chance < 5 {

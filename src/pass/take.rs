@@ -1,5 +1,7 @@
 //! Taking the next rows: each is held against what the platform says now, and becomes a job or comes to its end.
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use log::Level;
@@ -12,6 +14,7 @@ use super::{
 };
 use crate::{
     db::{AT_ONCE, Db},
+    gate::Gate,
     ledger::{
         Channel,
         claim::{self, Row},
@@ -74,6 +77,8 @@ pub fn jobs(
                 doubt,
                 participant,
                 start,
+                gate: Gate::default(),
+                begun: OnceLock::new(),
             }));
         endings.write(db, channel, now, &mut taken.tally)?;
         if all {

@@ -10,8 +10,14 @@ use super::code::{NO_ACCOUNT, NOT_ALLOWED, meaning};
 use crate::outcome::{Fault, Outcome};
 use crate::text::one_line;
 
+/// A 4xx whose code says nothing to us: it fails this message, but it might well meet every other one too.
+const UNKNOWN: &str = "Twilio refused the message: see this code in its error dictionary";
+
 /// Characters of Twilio's own words in a reason.
 const MAX_QUOTE: usize = 160;
+
+const TOO_MANY: &str =
+    "Twilio is given too many messages at once: lower TWILIO_MAX_PER_SECOND or TWILIO_CONNECTIONS";
 
 /// An answer with its parts taken out of whatever body came with it.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,11 +46,6 @@ impl Answer {
         }
     }
 
-    /// A 4xx whose code says nothing to us: it fails this message, but it might well meet every other one too.
-    pub fn is_unknown_refusal(&self) -> bool {
-        matches!(self.outcome(), Outcome::Failed(_)) && self.code.and_then(meaning).is_none()
-    }
-
     /// What became of the message.
     pub fn outcome(&self) -> Outcome {
         let known = self.code.and_then(meaning);
@@ -52,7 +53,12 @@ impl Answer {
             200..300 => self.accepted(),
             429 => match known {
                 Some((Channel, words)) => Outcome::Stopped(self.fault(words)),
-                _ => self.transient("Twilio is given too many messages at once", 0),
+                // A limit of WhatsApp's own, maybe of this one recipient.
+                Some((Transient(wait), words)) if wait > 0 => self.transient(words, wait),
+                _ => Outcome::Busy(Fault {
+                    after: self.retry_after,
+                    ..self.fault(TOO_MANY)
+                }),
             },
             500.. => Outcome::InDoubt(
                 self.fault("Twilio failed, and may or may not have taken the message"),
@@ -91,7 +97,7 @@ impl Answer {
             Some((Permanent, words)) => Outcome::Failed(self.fault(words)),
             Some((OptedOut, words)) => Outcome::OptedOut(self.fault(words)),
             Some((Channel, words)) => Outcome::Stopped(self.fault(words)),
-            None => Outcome::Failed(self.fault("Twilio refused the message")),
+            None => Outcome::Refused(self.fault(UNKNOWN)),
         }
     }
 
@@ -140,7 +146,9 @@ mod tests {
         let (name, fault) = match outcome {
             Outcome::Sent { .. } => return ("sent", "", ""),
             Outcome::Retry { fault, .. } => ("retry", fault),
+            Outcome::Busy(fault) => ("busy", fault),
             Outcome::Failed(fault) => ("failed", fault),
+            Outcome::Refused(fault) => ("refused", fault),
             Outcome::OptedOut(fault) => ("opted out", fault),
             Outcome::InDoubt(fault) => ("in doubt", fault),
             Outcome::Stopped(fault) => ("stopped", fault),
@@ -157,8 +165,8 @@ mod tests {
             (403, 99999, "stopped"),
             (404, 20404, "stopped"),
             (404, 99999, "stopped"),
-            (429, 20429, "retry"),
-            (429, 99999, "retry"),
+            (429, 20429, "busy"),
+            (429, 99999, "busy"),
             (429, 63018, "retry"),
             (429, 63038, "stopped"),
             (500, 20500, "in doubt"),
@@ -166,8 +174,8 @@ mod tests {
             (504, 21211, "in doubt"),
             (302, 0, "stopped"),
             (405, 20004, "stopped"),
-            (400, 99999, "failed"),
-            (422, 99999, "failed"),
+            (400, 99999, "refused"),
+            (422, 99999, "refused"),
             (400, 21211, "failed"),
             (400, 21217, "failed"),
             (400, 21408, "failed"),
@@ -225,7 +233,9 @@ mod tests {
         let after = |status, header, code: u32| {
             let body = format!(r#"{{"code":{code}}}"#);
             match Answer::read(status, header, body.as_bytes()).outcome() {
-                Outcome::Retry { after, .. } => after.map(|after| after.as_secs()),
+                Outcome::Busy(Fault { after, .. }) | Outcome::Retry { after, .. } => {
+                    after.map(|after| after.as_secs())
+                }
                 other => panic!("{other:?}"),
             }
         };
@@ -290,17 +300,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn only_an_unknown_refusal_counts_as_unknown() {
-        let unknown = |status, code: u32| {
-            Answer::read(status, None, format!(r#"{{"code":{code}}}"#).as_bytes())
-                .is_unknown_refusal()
-        };
-        assert!(unknown(400, 99999));
-        assert!(!unknown(400, 21211));
-        assert!(!unknown(401, 99999));
-        assert!(!unknown(500, 99999));
     }
 }

@@ -1,34 +1,105 @@
 //! The pace of the sends, over all threads.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::interrupt::LOOK;
+
+/// The longest that a pass waits because it has sent too much: asked for more, the channel stops.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Refused so often in a row, the channel stops.
+const REFUSALS: u32 = 3;
 
 /// Hands out slots at equal distances. Time in which nobody sent is not made up for: no bursts after idling.
 pub struct Pace {
     interval: Duration,
-    next: Mutex<Instant>,
+    state: Mutex<State>,
+}
+
+struct State {
+    next: Instant,
+    /// How often the slots have been moved: who waits for one of before takes another.
+    moves: u32,
+    /// How often in a row it was too fast, and how far apart the slots are meanwhile.
+    refusals: u32,
+    brake: Duration,
 }
 
 impl Pace {
     pub fn per_second(rate: f64) -> Self {
         Self {
             interval: Duration::try_from_secs_f64(1.0 / rate).unwrap_or(Duration::from_secs(1)),
-            next: Mutex::new(Instant::now()),
+            state: Mutex::new(State {
+                next: Instant::now(),
+                moves: 0,
+                refusals: 0,
+                brake: Duration::ZERO,
+            }),
         }
     }
 
-    /// Takes the next free slot and sleeps until it.
-    pub fn wait(&self) {
-        let slot = self.take(Instant::now());
-        thread::sleep(slot.saturating_duration_since(Instant::now()));
+    /// Takes the next free slot and sleeps until it; false where it is no use any more.
+    pub fn wait(&self, halted: &dyn Fn() -> bool) -> bool {
+        let (mut slot, mut moves) = self.take(Instant::now());
+        while !halted() {
+            let now = Instant::now();
+            if moves != self.moves() {
+                (slot, moves) = self.take(now);
+            }
+            let left = slot.saturating_duration_since(now);
+            if left.is_zero() {
+                return true;
+            }
+            thread::sleep(left.min(LOOK));
+        }
+        false
     }
 
-    fn take(&self, now: Instant) -> Instant {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = now.max(*next);
-        *next = slot + self.interval;
-        slot
+    /// How often the slots have been moved: to be noted before a request, and given to `slow_down` after it.
+    pub fn moves(&self) -> u32 {
+        self.state().moves
+    }
+
+    /// It was too fast: the next slot is `asked` from now, or a second, doubling while this goes on. False: that is too
+    /// long, or it has gone on for too long.
+    pub fn slow_down(&self, asked: Option<Duration>, moves: u32, now: Instant) -> bool {
+        let mut state = self.state();
+        if asked.is_some_and(|asked| asked > PATIENCE) {
+            return false;
+        }
+        // Those that were on their way together are one refusal.
+        if moves == state.moves {
+            let doubling = Duration::from_secs(1 << state.refusals.min(3));
+            state.brake = asked.unwrap_or(doubling);
+            state.next = now + state.brake;
+            state.refusals += 1;
+            state.moves += 1;
+        }
+        state.refusals < REFUSALS
+    }
+
+    /// It was not too fast, with a request of since the slots were moved.
+    pub fn keep(&self, moves: u32, now: Instant) {
+        let mut state = self.state();
+        if state.refusals > 0 && moves == state.moves {
+            state.refusals = 0;
+            state.brake = Duration::ZERO;
+            state.next = now + self.interval;
+            state.moves += 1;
+        }
+    }
+
+    fn take(&self, now: Instant) -> (Instant, u32) {
+        let mut state = self.state();
+        let slot = now.max(state.next);
+        state.next = slot + self.interval.max(state.brake);
+        (slot, state.moves)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -41,12 +112,12 @@ mod tests {
         let pace = Pace::per_second(4.0);
         let start = Instant::now() + Duration::from_secs(10);
         let quarter = Duration::from_millis(250);
-        assert_eq!(pace.take(start), start);
-        assert_eq!(pace.take(start), start + quarter);
-        assert_eq!(pace.take(start), start + quarter * 2);
+        assert_eq!(pace.take(start).0, start);
+        assert_eq!(pace.take(start).0, start + quarter);
+        assert_eq!(pace.take(start).0, start + quarter * 2);
         let later = start + Duration::from_secs(60);
-        assert_eq!(pace.take(later), later);
-        assert_eq!(pace.take(later), later + quarter);
+        assert_eq!(pace.take(later).0, later);
+        assert_eq!(pace.take(later).0, later + quarter);
     }
 
     #[test]
@@ -54,5 +125,38 @@ mod tests {
         for rate in [0.0, -1.0, f64::NAN] {
             assert_eq!(Pace::per_second(rate).interval, Duration::from_secs(1));
         }
+    }
+
+    #[test]
+    fn too_fast_moves_the_next_slot_and_further_ones_until_it_goes_well() {
+        let pace = Pace::per_second(4.0);
+        let start = Instant::now() + Duration::from_secs(10);
+        let second = Duration::from_secs(1);
+        pace.take(start);
+        assert!(pace.slow_down(None, 0, start));
+        assert!(
+            pace.slow_down(None, 0, start),
+            "on its way together with it"
+        );
+        assert_eq!(pace.take(start).0, start + second);
+        assert_eq!(pace.take(start).0, start + second * 2);
+        assert!(pace.slow_down(None, 1, start + second));
+        assert_eq!(pace.take(start).0, start + second * 3, "it doubles");
+        pace.keep(1, start + second * 3);
+        assert_eq!(pace.moves(), 2, "it was on its way before the last move");
+        pace.keep(2, start + second * 3);
+        let quarter = Duration::from_millis(250);
+        assert_eq!(pace.take(start).0, start + second * 3 + quarter);
+        assert_eq!(pace.take(start).0, start + second * 3 + quarter * 2);
+    }
+
+    #[test]
+    fn patience_ends_at_the_third_refusal_or_at_ten_seconds() {
+        let (pace, now) = (Pace::per_second(4.0), Instant::now());
+        let asked = |seconds| Some(Duration::from_secs(seconds));
+        assert!(pace.slow_down(asked(10), 0, now));
+        assert!(!pace.slow_down(asked(11), 1, now));
+        assert!(pace.slow_down(asked(2), 1, now));
+        assert!(!pace.slow_down(asked(2), 2, now));
     }
 }

@@ -131,7 +131,7 @@ fn a_message_is_posted_as_twilio_wants_it_over_one_kept_connection() {
             message_id: "SM1".to_owned(),
             status: Some("queued".to_owned()),
         };
-        assert_eq!(client.deliver(&request()), sent);
+        assert_eq!(client.deliver(&request(), &Gate::default()), sent);
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
     let seen = server.seen.lock().unwrap();
@@ -164,7 +164,7 @@ fn a_template_goes_without_a_body() {
         "HX1".to_owned(),
         ["Budi \"B\"", "s", "c", "17.00 WIB", "-"].map(str::to_owned),
     ));
-    server.client().deliver(&template);
+    server.client().deliver(&template, &Gate::default());
     let seen = server.seen.lock().unwrap();
     let form = &seen[0].1;
     assert_eq!(field(form, "ContentSid"), Some("HX1"));
@@ -178,7 +178,7 @@ fn a_connection_closed_while_idle_is_not_a_doubt() {
     let server = Server::start(|_| http("201 Created", r#"{"sid":"SM1","body":"LAST"}"#));
     let client = server.client();
     for _ in 0..3 {
-        let outcome = client.deliver(&request());
+        let outcome = client.deliver(&request(), &Gate::default());
         assert!(matches!(outcome, Outcome::Sent { .. }), "{outcome:?}");
         thread::sleep(std::time::Duration::from_millis(50));
     }
@@ -189,13 +189,13 @@ fn a_connection_closed_while_idle_is_not_a_doubt() {
 fn a_connection_lost_after_the_request_is_in_doubt_and_not_sent_again() {
     let server = Server::start(|_| String::new());
     assert!(matches!(
-        server.client().deliver(&request()),
+        server.client().deliver(&request(), &Gate::default()),
         Outcome::InDoubt(_)
     ));
     assert_eq!(server.seen.lock().unwrap().len(), 1);
     let garbage = Server::start(|_| "SSH-2.0-LAST\r\n\r\n".to_owned());
     assert!(matches!(
-        garbage.client().deliver(&request()),
+        garbage.client().deliver(&request(), &Gate::default()),
         Outcome::InDoubt(_)
     ));
 }
@@ -211,7 +211,7 @@ fn what_never_left_stops_the_channel() {
         (format!("http://127.0.0.1:{port}"), "connect"),
         ("http://twilio.invalid".to_owned(), "connect"),
     ] {
-        match client(&base, 1000.0).deliver(&request()) {
+        match client(&base, 1000.0).deliver(&request(), &Gate::default()) {
             Outcome::Stopped(fault) => assert_eq!(fault.code, code, "{fault}"),
             other => panic!("{other:?}"),
         }
@@ -222,7 +222,7 @@ fn what_never_left_stops_the_channel() {
 fn plain_http_where_tls_is_expected_stops_the_channel() {
     let server = Server::start(|_| created());
     let base = server.base.replace("http://", "https://");
-    let outcome = client(&base, 1000.0).deliver(&request());
+    let outcome = client(&base, 1000.0).deliver(&request(), &Gate::default());
     assert!(matches!(outcome, Outcome::Stopped(_)), "{outcome:?}");
 }
 
@@ -234,7 +234,7 @@ fn answers_keep_their_meaning_and_hide_the_number_and_the_token() {
             r#"{"code":21211,"message":"'To' whatsapp:+6281234567890 is invalid, t0ken"}"#,
         )
     });
-    let Outcome::Failed(fault) = server.client().deliver(&request()) else {
+    let Outcome::Failed(fault) = server.client().deliver(&request(), &Gate::default()) else {
         panic!("not failed");
     };
     assert_eq!(fault.code, "21211");
@@ -253,27 +253,24 @@ fn a_gateway_page_is_read_by_its_status() {
         _ => "HTTP/1.1 429 Too Many\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n".to_owned(),
     });
     let client = server.client();
-    assert!(matches!(client.deliver(&request()), Outcome::InDoubt(_)));
-    assert!(matches!(client.deliver(&request()), Outcome::Stopped(_)));
-    assert!(matches!(client.deliver(&request()), Outcome::Stopped(_)));
-    match client.deliver(&request()) {
-        Outcome::Retry { after, .. } => assert_eq!(after, Some(std::time::Duration::from_secs(9))),
+    assert!(matches!(
+        client.deliver(&request(), &Gate::default()),
+        Outcome::InDoubt(_)
+    ));
+    assert!(matches!(
+        client.deliver(&request(), &Gate::default()),
+        Outcome::Stopped(_)
+    ));
+    assert!(matches!(
+        client.deliver(&request(), &Gate::default()),
+        Outcome::Stopped(_)
+    ));
+    match client.deliver(&request(), &Gate::default()) {
+        Outcome::Busy(Fault { after, .. }) => {
+            assert_eq!(after, Some(std::time::Duration::from_secs(9)));
+        }
         other => panic!("{other:?}"),
     }
-}
-
-#[test]
-fn the_same_unknown_refusal_three_times_in_a_row_stops_the_channel() {
-    let server = Server::start(|number| match number {
-        1 | 2 | 5.. => http("400 Bad Request", r#"{"code":29999}"#),
-        3 => created(),
-        _ => http("400 Bad Request", r#"{"code":28888}"#),
-    });
-    let client = server.client();
-    let stopped: Vec<bool> = (0..7)
-        .map(|_| matches!(client.deliver(&request()), Outcome::Stopped(_)))
-        .collect();
-    assert_eq!(stopped, [false, false, false, false, false, false, true]);
 }
 
 #[test]
@@ -283,7 +280,7 @@ fn the_pace_holds_over_all_threads() {
     let start = std::time::Instant::now();
     thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..3).for_each(|_| drop(client.deliver(&request()))));
+            scope.spawn(|| (0..3).for_each(|_| assert!(client.turn(&|| false))));
         }
     });
     assert!(

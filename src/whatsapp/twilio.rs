@@ -2,7 +2,6 @@
 //! ever sends a request a second time, and what cannot be known for sure is left in doubt.
 
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -15,7 +14,8 @@ use super::Request;
 use super::error::Answer;
 use super::pace::Pace;
 use crate::config;
-use crate::outcome::{Fault, LOST, Outcome};
+use crate::gate::Gate;
+use crate::outcome::{Fault, LOST, Outcome, TIMEOUT};
 use crate::text::{mask_phone, one_line};
 
 const RESOLVE: Duration = Duration::from_secs(5);
@@ -26,8 +26,6 @@ const CALL: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(10);
 /// Twilio's answers have some 2 KB.
 const MAX_ANSWER: u64 = 256 * 1024;
-/// The same unknown refusal so many times in a row is no longer the recipient's.
-const STRIKES: u32 = 3;
 
 /// The API as one account uses it.
 pub struct Twilio {
@@ -40,14 +38,6 @@ pub struct Twilio {
     auth_token: String,
     pub(super) from: String,
     pace: Pace,
-    unknown: Mutex<Unknown>,
-}
-
-/// The refusal not known to us that came last, and how often in a row.
-#[derive(Default)]
-struct Unknown {
-    code: Option<u32>,
-    count: u32,
 }
 
 impl Twilio {
@@ -65,26 +55,20 @@ impl Twilio {
             auth_token: token.to_owned(),
             from: settings.from.clone(),
             pace: Pace::per_second(settings.max_per_second),
-            unknown: Mutex::default(),
         }
     }
 
-    pub fn deliver(&self, request: &Request) -> Outcome {
-        let asked = Instant::now();
-        self.pace.wait();
-        let waited = u32::try_from(asked.elapsed().as_secs()).unwrap_or(u32::MAX);
-        let validity = request.validity_seconds.saturating_sub(waited);
-        if validity == 0 {
-            let fault = Fault::new(
-                "too_late",
-                "its turn would have come after the session begins",
-            );
-            return Outcome::Retry { fault, after: None };
-        }
-        let form = self.form(request, validity);
+    pub fn turn(&self, halted: &dyn Fn() -> bool) -> bool {
+        self.pace.wait(halted)
+    }
+
+    pub fn deliver(&self, request: &Request, gate: &Gate) -> Outcome {
+        let form = self.form(request);
+        let moves = self.pace.moves();
         let mut body = Watched {
             rest: form.as_bytes(),
             begun: false,
+            gate,
         };
         let call = self
             .agent
@@ -94,14 +78,14 @@ impl Twilio {
             .header(header::CONTENT_LENGTH, form.len())
             .send(SendBody::from_reader(&mut body));
         let outcome = match call {
-            Ok(response) => self.judge(&read(response)),
+            Ok(response) => self.weigh(&read(response), moves),
             Err(error) if body.begun => in_doubt(&error),
             Err(error) => not_sent(&error),
         };
         self.without_secrets(outcome, request)
     }
 
-    fn form(&self, request: &Request, validity: u32) -> String {
+    fn form(&self, request: &Request) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("To", &format!("whatsapp:{}", request.to));
         form.append_pair("From", &format!("whatsapp:{}", self.from));
@@ -115,29 +99,24 @@ impl Twilio {
             }
         }
         // Twilio takes 1 to 36,000 seconds.
-        let validity = validity.clamp(1, 36_000);
+        let validity = request.validity_seconds.clamp(1, 36_000);
         form.append_pair("ValidityPeriod", &validity.to_string());
         form.finish()
     }
 
-    /// The answer's own meaning, unless the same unknown refusal keeps coming: then the channel stops.
-    fn judge(&self, answer: &Answer) -> Outcome {
-        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        if !answer.is_unknown_refusal() {
-            *unknown = Unknown::default();
-            return answer.outcome();
+    /// The answer's own meaning, but for too many requests: those concern the whole channel.
+    fn weigh(&self, answer: &Answer, moves: u32) -> Outcome {
+        let now = Instant::now();
+        match answer.outcome() {
+            Outcome::Busy(fault) if self.pace.slow_down(fault.after, moves, now) => {
+                Outcome::Busy(fault)
+            }
+            Outcome::Busy(fault) => Outcome::Stopped(fault),
+            other => {
+                self.pace.keep(moves, now);
+                other
+            }
         }
-        let again = unknown.count > 0 && unknown.code == answer.code;
-        *unknown = Unknown {
-            code: answer.code,
-            count: if again { unknown.count + 1 } else { 1 },
-        };
-        if unknown.count < STRIKES {
-            return answer.outcome();
-        }
-        Outcome::Stopped(answer.fault(
-            "Twilio refuses one message after the other: see this code in its error dictionary",
-        ))
     }
 
     /// Twilio repeats numbers in its messages, and a proxy might repeat anything.
@@ -145,9 +124,13 @@ impl Twilio {
         let clean = |fault: Fault| {
             let reason = fault.reason.replace(&request.to, &mask_phone(&request.to));
             let reason = reason.replace(&self.authorization, "***");
-            match self.auth_token.is_empty() {
-                true => Fault::new(fault.code, reason),
-                false => Fault::new(fault.code, reason.replace(&self.auth_token, "***")),
+            let reason = match self.auth_token.is_empty() {
+                true => reason,
+                false => reason.replace(&self.auth_token, "***"),
+            };
+            Fault {
+                after: fault.after,
+                ..Fault::new(fault.code, reason)
             }
         };
         match outcome {
@@ -156,7 +139,9 @@ impl Twilio {
                 fault: clean(fault),
                 after,
             },
+            Outcome::Busy(fault) => Outcome::Busy(clean(fault)),
             Outcome::Failed(fault) => Outcome::Failed(clean(fault)),
+            Outcome::Refused(fault) => Outcome::Refused(clean(fault)),
             Outcome::OptedOut(fault) => Outcome::OptedOut(clean(fault)),
             Outcome::InDoubt(fault) => Outcome::InDoubt(clean(fault)),
             Outcome::Stopped(fault) => Outcome::Stopped(clean(fault)),
@@ -204,10 +189,14 @@ fn read(mut response: Response<Body>) -> Answer {
 struct Watched<'a> {
     rest: &'a [u8],
     begun: bool,
+    gate: &'a Gate,
 }
 
 impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.gate.pass() {
+            return Err(io::Error::other("the pass has ended"));
+        }
         self.begun = true;
         self.rest.read(buffer)
     }
@@ -215,7 +204,7 @@ impl Read for Watched<'_> {
 
 fn in_doubt(error: &Error) -> Outcome {
     let code = if matches!(error, Error::Timeout(_)) {
-        "timeout"
+        TIMEOUT
     } else {
         LOST
     };

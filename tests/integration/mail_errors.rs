@@ -101,6 +101,12 @@ fn a_5xx_fails_that_recipient_with_the_cure() {
             Phase::Rcpt,
             || say("550 No such user"),
             "550",
+            "correct the participant's email address",
+        ),
+        (
+            Phase::Rcpt,
+            || say("550 Not this one"),
+            "550",
             "refused for this recipient",
         ),
         (
@@ -608,7 +614,7 @@ fn silence_stops_the_channel_before_the_text_and_is_in_doubt_after_it() {
     thread::scope(|threads| {
         threads.spawn(|| silent(Phase::Connect, "pending|timeout", 75));
         threads.spawn(|| silent(Phase::Mail, "pending|timeout", 75));
-        threads.spawn(|| silent(Phase::Body, "sending|timeout", 0));
+        threads.spawn(|| silent(Phase::Body, "sending|timeout", 75));
     });
 }
 
@@ -763,5 +769,68 @@ fn a_mail_in_doubt_is_held_when_the_setting_says_so_or_the_session_has_begun() {
         assert!(run.stderr.contains("in doubt"), "{}", run.stderr);
         assert_eq!(platform.ledger(), ["mail|1|unknown|lost"]);
         assert_eq!(smtp.mails().len(), before + 1);
+    }
+}
+
+/// The mail server refuses these users so, at this phase; one connection.
+fn refused(reply: fn() -> Reply, users: &'static [&'static str], phase: Phase) -> (Platform, Smtp) {
+    let script = move |now, to: &str| {
+        let meant = users.iter().any(|user| to == format!("{user}@example.org"));
+        if now == phase && meant {
+            reply()
+        } else {
+            Reply::Accept
+        }
+    };
+    let smtp = Smtp::builder().script(script).start();
+    let names = ["ani", "budi", "citra", "dewi", "eka", "fajar"];
+    let platform = platform(&smtp, &names).set("MAIL_CONNECTIONS", "1");
+    (platform, smtp)
+}
+
+#[test]
+fn the_same_unknown_refusal_three_times_in_a_row_stops_the_channel() {
+    for phase in [Phase::Rcpt, Phase::Body] {
+        let all = &["ani", "budi", "citra", "dewi", "eka", "fajar"];
+        let (platform, smtp) = refused(|| say("554 5.7.1 Not today"), all, phase);
+        let run = platform.send().exits(75);
+        let stops = run.complaints();
+        let stops = stops
+            .iter()
+            .filter(|line| line.contains("mail has stopped"));
+        assert_eq!(stops.count(), 1, "{}", run.stderr);
+        let asked = smtp.commands();
+        let asked = asked.iter().filter(|command| command.starts_with("RCPT"));
+        assert_eq!(asked.count(), 3);
+        for user in [1, 2] {
+            assert_eq!(state(&platform, user), "failed|554 5.7.1|1|NULL");
+        }
+        for user in [3, 4, 5, 6] {
+            let held = "pending|554 5.7.1|1|2026-11-23 09:01:00";
+            assert_eq!(state(&platform, user), held);
+            assert!(error(&platform, user).contains("Not today"));
+        }
+    }
+}
+
+#[test]
+fn unknown_refusals_with_a_success_or_another_code_between_do_not_stop_the_channel() {
+    let some = &["ani", "budi", "dewi", "eka"];
+    let (platform, smtp) = refused(|| say("554 5.7.1 Not today"), some, Phase::Body);
+    platform.send().exits(1);
+    assert_eq!(smtp.mails().len(), 2);
+}
+
+#[test]
+fn missing_mailboxes_never_stop_the_channel_however_many_come_in_a_row() {
+    for reply in [
+        (|| say("550 5.1.1 no")) as fn() -> Reply,
+        || say("550 No such user here"),
+        || say("552 5.2.2 full"),
+    ] {
+        let some = &["ani", "budi", "citra", "dewi", "eka"];
+        let (platform, smtp) = refused(reply, some, Phase::Rcpt);
+        platform.send().exits(1);
+        assert_eq!(smtp.recipients(), ["fajar@example.org"]);
     }
 }

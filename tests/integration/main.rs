@@ -25,7 +25,9 @@ mod full_disk;
 mod hostile;
 mod hosts;
 mod legacy;
+mod limits;
 mod locked;
+mod long;
 mod mail_errors;
 mod mail_tls;
 mod migrate;
@@ -40,6 +42,7 @@ mod participants;
 mod places;
 mod rights;
 mod sending;
+mod signals;
 mod skew;
 #[cfg(feature = "sqlite")]
 mod sqlite_file;

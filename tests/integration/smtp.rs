@@ -64,6 +64,8 @@ pub enum Reply {
     AcceptThenDrop,
     /// Never answers, and keeps the connection until the client or the test ends; nothing is stored.
     Silent,
+    /// Answers line after line, a second apart, and never comes to the last one; nothing is stored.
+    Trickle,
     /// Accepts after this time.
     Delay(Duration),
 }

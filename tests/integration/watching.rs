@@ -116,3 +116,37 @@ fn beyond_the_days_budget_mails_wait_until_the_first_no_longer_count() {
         "a day later the budget is there again"
     );
 }
+
+#[test]
+fn the_pass_that_uses_up_most_of_the_days_budget_says_so_once() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 7).set("MAIL_MAX_PER_DAY", "10");
+    let said = |now: &str| -> usize {
+        let run = platform.send_at(now).succeeds();
+        let lines = run.complaints();
+        let told = lines
+            .iter()
+            .filter(|line| line.contains("MAIL_MAX_PER_DAY"));
+        told.filter(|line| line.contains("8 of the 10 mails"))
+            .count()
+    };
+    assert_eq!(said("2026-11-23T16:00:00+07:00"), 0);
+    platform.participant(8, "Siti", "siti@example.org");
+    assert_eq!(said("2026-11-23T16:01:00+07:00"), 1);
+    platform.participant(9, "Tono", "tono@example.org");
+    assert_eq!(said("2026-11-23T16:02:00+07:00"), 0);
+    assert_eq!(smtp.mails().len(), 9);
+}
+
+#[test]
+fn the_nearest_sessions_come_first_where_the_days_budget_is_short() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 2).set("MAIL_MAX_PER_DAY", "2");
+    platform.session(2, "2026-11-23 16:56:00");
+    platform.send().exits(75);
+    let sent = platform.rows(
+        "course_session_id, count(*)",
+        "session_reminder_deliveries WHERE status = 'sent' GROUP BY course_session_id",
+    );
+    assert_eq!(sent, ["2|2"]);
+}

@@ -2,7 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -140,13 +144,76 @@ fn too_many_requests_wait_as_long_as_twilio_asks() {
         message: "Too Many Requests".into(),
         retry_after: Some(300),
     });
-    let platform = platform(&twilio, 1);
-    platform.send().succeeds();
-    assert_eq!(platform.ledger(), ["whatsapp|1|pending|20429"]);
-    platform.send_at("2026-11-23T16:04:30+07:00").succeeds();
+    let platform = platform(&twilio, 3).set("TWILIO_CONNECTIONS", "1");
+    let run = platform.send().exits(75);
+    assert_eq!(said(&run).len(), 1, "{}", run.stderr);
+    let held = [1, 2, 3].map(|user| format!("whatsapp|{user}|pending|20429"));
+    assert_eq!(platform.ledger(), held);
+    platform.send_at("2026-11-23T16:04:30+07:00").exits(75);
     assert_eq!(twilio.posts(), 1);
-    platform.send_at("2026-11-23T16:05:30+07:00").succeeds();
+    platform.send_at("2026-11-23T16:05:30+07:00").exits(75);
     assert_eq!(twilio.posts(), 2);
+}
+
+fn too_many(retry_after: Option<u32>) -> Answer {
+    Answer::Error {
+        http: 429,
+        code: 20429,
+        message: "Too Many Requests".into(),
+        retry_after,
+    }
+}
+
+#[test]
+fn a_short_wait_that_twilio_asks_for_is_kept_by_the_whole_channel_and_all_are_sent_in_the_same_pass()
+ {
+    let asked: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let noted = Arc::clone(&asked);
+    let twilio = Twilio::script(move |_| {
+        let mut asked = noted.lock().unwrap();
+        asked.push(Instant::now());
+        match asked.len() {
+            3 => too_many(Some(2)),
+            _ => Answer::Created,
+        }
+    });
+    let platform = platform(&twilio, 8).set("TWILIO_CONNECTIONS", "2");
+    // One at a time, so that none is on its way already when Twilio has had enough.
+    let platform = platform.set("TWILIO_MAX_PER_SECOND", "10");
+    let run = platform.send().succeeds();
+    assert_eq!(said(&run), [""; 0]);
+    assert_eq!(twilio.created().len(), 8);
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 9);
+    assert!(asked[3] - asked[2] >= Duration::from_secs(2));
+    assert!(
+        asked[8] - asked[3] < Duration::from_secs(3),
+        "it goes on slowly"
+    );
+    let tries = platform.rows("max(attempts)", "session_reminder_deliveries");
+    assert_eq!(tries, ["1"]);
+}
+
+#[test]
+fn too_many_requests_for_ever_stop_the_channel_after_a_few() {
+    let twilio = always(|| too_many(None));
+    let platform = platform(&twilio, 20);
+    let begun = Instant::now();
+    let run = platform.send().exits(75);
+    assert_eq!(said(&run).len(), 1, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("TWILIO_MAX_PER_SECOND"),
+        "{}",
+        run.stderr
+    );
+    // Those on their way together at first, and two more, ever further apart.
+    assert!(twilio.posts() <= 6, "{:?}", twilio.requests());
+    assert!((3..8).contains(&begun.elapsed().as_secs()));
+    let counts = platform.rows(
+        "status, error_code, count(*)",
+        "session_reminder_deliveries GROUP BY status, error_code",
+    );
+    assert_eq!(counts, ["pending|20429|20"]);
 }
 
 #[test]

@@ -130,7 +130,9 @@ fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Sent { .. } => "sent",
         Outcome::Retry { .. } => "retry",
+        Outcome::Busy(_) => "busy",
         Outcome::Failed(_) => "failed",
+        Outcome::Refused(_) => "refused",
         Outcome::OptedOut(_) => "opted out",
         Outcome::InDoubt(_) => "in doubt",
         Outcome::Stopped(_) => "stopped",
@@ -143,7 +145,7 @@ fn deliver_all(server: &Server, recipients: &[&str]) -> Vec<&'static str> {
     let mut session = Session::open(&server.settings()).unwrap();
     let outcomes = recipients
         .iter()
-        .map(|to| name(&session.deliver(&envelope(to))))
+        .map(|to| name(&session.deliver(&envelope(to), &Gate::default())))
         .collect();
     session.close();
     outcomes
@@ -331,7 +333,10 @@ fn a_certificate_is_trusted_only_through_the_ca_file_and_only_for_its_name() {
     };
     let ca_file = Some(ca.path().to_owned());
     let mut session = Session::open(&settings("localhost", ca_file.clone())).unwrap();
-    assert_eq!(name(&session.deliver(&envelope("a@example.com"))), "sent");
+    assert_eq!(
+        name(&session.deliver(&envelope("a@example.com"), &Gate::default())),
+        "sent"
+    );
     drop(session);
     for (host, ca_file, word) in [
         ("localhost", None, "MAIL_CA_FILE"),

@@ -1,6 +1,7 @@
 //! What a channel leaves behind: rows held back, or not recorded, or not reached in time.
 
 use chrono::{DateTime, Utc};
+use diesel::QueryResult;
 use log::{Level, log, warn};
 
 use super::{Coordinator, LONGEST, budget};
@@ -17,6 +18,7 @@ impl Coordinator<'_> {
             let reason = "MAIL_MAX_PER_DAY is reached: the rest waits until mails of yesterday no longer count";
             self.fault = Some(Fault::new("budget", reason));
         }
+        self.warn_of_budget();
         if let Some(fault) = self.fault.take() {
             self.hold_back(&fault);
         } else if let Some(error) = self.database.take() {
@@ -28,9 +30,28 @@ impl Coordinator<'_> {
     }
 
     fn is_budget_spent(&mut self) -> bool {
+        self.left_of_the_day().is_ok_and(|left| left == 0)
+    }
+
+    /// What the limit of the day leaves; without one, as many as there are numbers.
+    pub(super) fn left_of_the_day(&mut self) -> QueryResult<usize> {
         let (now, max_per_day) = (self.pass.clock.now(), self.transport.max_per_day());
-        let left = budget::of_the_day(self.db, self.channel, max_per_day, now);
-        left.is_ok_and(|left| left == 0)
+        budget::of_the_day(self.db, self.channel, max_per_day, now)
+    }
+
+    /// Said by the pass that uses up the fourth fifth of the day's budget, while there is time to do something about it.
+    fn warn_of_budget(&mut self) {
+        let Some(max) = self.transport.max_per_day() else {
+            return;
+        };
+        let (before, after) = (self.left_before, self.left_of_the_day());
+        if let Ok(left) = after
+            && (1..=max / 5).contains(&left)
+            && before > max / 5
+        {
+            let sent = max.saturating_sub(left);
+            warn!("{sent} of the {max} mails of MAIL_MAX_PER_DAY were sent within 24 hours");
+        }
     }
 
     /// The channel has broken down: its rows wait.

@@ -249,7 +249,9 @@ fn recorded(world: &World, fences: &[Fence], old: &Row, new: &Row) -> bool {
     let (attempts, status) = (new.attempts - old.attempts, new.status.as_str());
     match &fence.outcome {
         Some(Outcome::Sent { .. }) => (attempts, status) == (0, SENT) && new.message_id.is_some(),
-        Some(Outcome::Failed(_) | Outcome::OptedOut(_)) => (attempts, status) == (0, FAILED),
+        Some(Outcome::Failed(_) | Outcome::Refused(_) | Outcome::OptedOut(_)) => {
+            (attempts, status) == (0, FAILED)
+        }
         Some(Outcome::Missed(_)) => (attempts, status) == (0, MISSED) && begins_now(world, old),
         Some(Outcome::Retry { .. } | Outcome::Stopped(_)) => {
             (attempts, status) == (0, PENDING) && later && new.rendered_at == fence.former
@@ -257,7 +259,9 @@ fn recorded(world: &World, fences: &[Fence], old: &Row, new: &Row) -> bool {
         Some(Outcome::InDoubt(_)) => {
             (attempts, status) == (0, SENDING) && new.rendered_at == Some(fence.rendered_at)
         }
-        None => (attempts, status) == (-1, PENDING) && new.rendered_at == fence.former,
+        Some(Outcome::Busy(_)) | None => {
+            (attempts, status) == (-1, PENDING) && new.rendered_at == fence.former
+        }
     }
 }
 

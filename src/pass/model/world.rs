@@ -14,6 +14,7 @@ use super::super::{Budget, Pass, line::Job, prepare, roster::Roster, summary::Ch
 use crate::{
     config::Config,
     db::{self, Db, schema::session_reminder_deliveries as ledger},
+    interrupt::Interrupt,
     ledger::{Channel, Scope, close, record},
     outcome::{Fault, Outcome},
     time::{Clock, Zone},
@@ -281,6 +282,7 @@ fn pass<'a>(config: &'a Config, claimant: &str, now: DateTime<Utc>) -> Pass<'a> 
         scope: Scope::default(),
         budget: Budget::new(None),
         claimant: claimant.to_owned(),
+        interrupt: Interrupt::default(),
         bar: ProgressBar::hidden(),
         show_progress: false,
     }

@@ -6,6 +6,7 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     net::TcpStream,
     thread,
+    time::Duration,
 };
 
 use super::{
@@ -292,12 +293,21 @@ impl<'a> Session<'a> {
             Reply::Drop => return Err(io::Error::other("dropped, as scripted")),
             Reply::AcceptThenDrop => self.closing = true,
             Reply::Silent => return self.silence(),
+            Reply::Trickle => self.trickle(&usual[..3])?,
             Reply::Delay(time) => {
                 thread::sleep(*time);
                 self.say(text);
             }
         }
         Ok(text.starts_with(['2', '3']))
+    }
+
+    fn trickle(&mut self, code: &str) -> io::Result<()> {
+        loop {
+            self.say(&format!("{code}-wait"));
+            self.flush()?;
+            thread::sleep(Duration::from_secs(1));
+        }
     }
 
     fn silence(&mut self) -> io::Result<bool> {
