@@ -64,7 +64,7 @@ fn channel<T>(chain: &mut Chain, link: &'static str, channel: &Channel<T>) {
 
 fn database(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
     clock(chain, db)?;
-    let standing = Standing::read(db)?;
+    let standing = Standing::read(db, view::NAME)?;
     let platform = Platform::read(db)?;
     match &standing {
         Standing::Theirs => own_view(chain, db)?,
@@ -87,7 +87,7 @@ fn clock(chain: &mut Chain, db: &mut Db) -> Result<()> {
 }
 
 fn own_view(chain: &mut Chain, db: &mut Db) -> Result<()> {
-    match Flaws::read(db)?.check() {
+    match Flaws::read(db, view::NAME)?.check() {
         Ok(()) => chain.ok("view", format!("{} is your own", view::NAME)),
         Err(error) => chain.error("view", &error),
     }

@@ -6,8 +6,9 @@ use crate::{
     db::{self, Db},
     legacy,
     platform::{
+        cancellations,
         standing::{Flaws, Standing},
-        view::Platform,
+        view::{self, Platform},
     },
 };
 
@@ -17,6 +18,8 @@ pub struct Found {
     relations: Vec<String>,
     pub platform: Platform,
     pub standing: Standing,
+    /// Of the second view, `session_cancellations`.
+    pub cancellations: Standing,
     /// Of an operator's own view.
     pub flaws: Flaws,
     pub log_columns: Vec<String>,
@@ -26,15 +29,16 @@ pub struct Found {
 
 impl Found {
     pub fn read(db: &mut Db) -> QueryResult<Self> {
-        let standing = Standing::read(db)?;
+        let standing = Standing::read(db, view::NAME)?;
         let flaws = match standing {
-            Standing::Theirs => Flaws::read(db)?,
+            Standing::Theirs => Flaws::read(db, view::NAME)?,
             _ => Flaws::default(),
         };
         Ok(Self {
             relations: db::relations(db)?,
             platform: Platform::read(db)?,
             standing,
+            cancellations: Standing::read(db, cancellations::NAME)?,
             flaws,
             log_columns: db::columns(db, legacy::TABLE)?,
             done: db::Done::read(db)?,
