@@ -6,7 +6,7 @@ use crate::{
     config::{self, Config, Locale, MailTransport, WhatsappTransport},
     ledger::{Channel, claim::Claim},
     mail::{self, Identity},
-    message::{Renderer, WhatsappMessage},
+    message::{News, Renderer, WhatsappMessage},
     outcome::{Fault, Outcome},
     phone,
     platform::Participant,
@@ -145,7 +145,7 @@ fn post(
 ) -> Result<Outcome, Outcome> {
     let (to, row) = (&job.participant, &job.claim.row);
     let message = renderer
-        .mail(to, job.start, job.claim.rendered_at)
+        .mail(News::Reminder, to, job.start, job.claim.rendered_at)
         .map_err(unrenderable)?;
     let identity = Identity {
         session_id: row.session_id,
@@ -177,7 +177,7 @@ fn message(
     now: DateTime<Utc>,
 ) -> Result<Outcome, Outcome> {
     let message = renderer
-        .whatsapp(&job.participant, job.start, job.claim.rendered_at)
+        .whatsapp(News::Reminder, &job.participant, job.start, job.claim.rendered_at)
         .map_err(unrenderable)?;
     let to = config
         .reminder
