@@ -2,6 +2,7 @@
 
 mod account;
 mod budget;
+pub mod correct;
 mod deliver;
 mod drain;
 pub mod dry_run;
@@ -118,7 +119,7 @@ pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
             return Ok(true);
         }
     }
-    Ok(!prepare::overlooked(db, pass, now)?.is_empty())
+    Ok(!prepare::overlooked(db, pass, now)?.is_empty() || correct::any(db, pass, now)?)
 }
 
 /// Does everything that is due.
@@ -128,9 +129,6 @@ pub fn run(db: &mut Db, pass: &Pass) -> Result<Summary> {
     }
     if let Some(half) = summary::half_redirected(pass) {
         warn!("{half}");
-    }
-    if pass.config.reminder.corrections {
-        warn!("REMINDER_CORRECTIONS=on: this version does not send corrections yet");
     }
     let mut channels = Channels::default();
     prepare::run(db, pass, &mut channels).context("could not enqueue what is due")?;

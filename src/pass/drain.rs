@@ -27,7 +27,7 @@ use super::{
     budget,
     line::{Job, Transport},
     lines::{Event, Lines},
-    roster::{self, Roster},
+    roster::{self, Roster, Says},
     summary::Tally,
     take,
 };
@@ -40,7 +40,7 @@ use crate::{
     },
     message::Renderer,
     outcome::{Fault, LOST, Outcome},
-    platform::{Participant, profile},
+    platform::profile,
 };
 
 /// A pass takes no new work after this.
@@ -332,7 +332,7 @@ impl<'a> Coordinator<'a> {
         let cleared = profile::find(self.db, &row.user_id.to_string())
             .and_then(|found| Ok(profile::opt_out(self.db, &found, wall)?));
         let people = roster::people(self.db, std::slice::from_ref(row)).unwrap_or_default();
-        if cleared.is_ok() && !people.values().any(Participant::opted_in) {
+        if cleared.is_ok() && !people.values().any(Says::opted_in) {
             return;
         }
         let user = row.user_id;

@@ -6,27 +6,37 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
-use super::{Pass, line, prepare, roster, summary::Summary, take, window::Window};
+use super::{
+    Pass,
+    correct::{self, Change},
+    line, prepare, roster,
+    summary::Summary,
+    take,
+    window::Window,
+};
 use crate::{
     db::{AT_ONCE, Db},
-    ledger::{self, Channel, Standing, claim, enqueue::Due, status},
+    ledger::{self, Channel, Kind, Standing, claim, enqueue::Due, status},
     platform::{self, Participant},
 };
 
 /// Why nothing is sent on a channel with wrong settings.
 const BROKEN: &str = "waits: the channel's settings are wrong";
 
-/// One reminder that would be sent.
+/// One message that would be sent.
 #[derive(Debug, Serialize)]
 pub struct Planned {
     pub session_id: i64,
     pub user_id: i64,
     pub channel: &'static str,
+    /// Of a correction: `moved` or `cancelled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
     pub to: String,
     pub scheduled_at: String,
 }
 
-/// One reminder that would not be sent, and why.
+/// One message that would not be sent, and why.
 #[derive(Debug, Serialize)]
 pub struct Skipped {
     pub session_id: i64,
@@ -58,6 +68,7 @@ impl Plan {
         (session_id, user_id): (i64, i64),
         scheduled_at: &str,
         channel: Channel,
+        kind: Kind,
         decision: Result<String, String>,
     ) {
         let (channel, scheduled_at) = (channel.name(), scheduled_at.to_owned());
@@ -66,6 +77,7 @@ impl Plan {
                 session_id,
                 user_id,
                 channel,
+                kind: (kind != Kind::Reminder).then_some(kind.name()),
                 to,
                 scheduled_at,
             }),
@@ -99,8 +111,9 @@ pub fn plan(db: &mut Db, pass: &Pass, limit: Option<usize>) -> QueryResult<Plan>
     for channel in pass.channels() {
         waiting(db, pass, channel, now, &mut plan)?;
     }
+    let corrected = corrections(db, pass, now, &mut plan)?;
     for window in pass.windows() {
-        due(db, pass, &window, now, &mut plan)?;
+        due(db, pass, &window, &corrected, now, &mut plan)?;
     }
     plan.cut(limit.unwrap_or(usize::MAX));
     Ok(plan)
@@ -128,6 +141,7 @@ fn waiting(
                 (row.session_id, row.user_id),
                 &row.scheduled_at,
                 channel,
+                row.kind(),
                 decision,
             );
         }
@@ -135,11 +149,63 @@ fn waiting(
     Ok(())
 }
 
+/// The corrections of one session on one channel that have no row yet, and to whom.
+type Corrected = (Change, Channel, Vec<Participant>);
+
+/// Those who were told of a start that has changed since.
+fn corrections(
+    db: &mut Db,
+    pass: &Pass,
+    now: DateTime<Utc>,
+    plan: &mut Plan,
+) -> QueryResult<Vec<Corrected>> {
+    let mut all = Vec::new();
+    for (change, owed) in correct::owed(db, pass, now)? {
+        let users = ledger::correct::users(db, &owed, i64::MAX)?;
+        let mut people = Vec::new();
+        for users in users.chunks(AT_ONCE) {
+            let (session, users) = (vec![owed.session], users.to_vec());
+            people.extend(match owed.kind {
+                Kind::Cancelled => platform::told_in_vain(db, session, users)?,
+                Kind::Moved | Kind::Reminder => platform::participants_of(db, session, users)?,
+            });
+        }
+        for to in &people {
+            let decision = match pass.is_broken(owed.channel) {
+                true => Err(BROKEN.into()),
+                false => recipient(owed.channel, to, pass),
+            };
+            let (participant, start) = ((to.session_id, to.user_id), &to.scheduled_at);
+            plan.add(participant, start, owed.channel, owed.kind, decision);
+        }
+        all.push((change, owed.channel, people));
+    }
+    Ok(all)
+}
+
+/// Whether a correction takes the place of this reminder.
+fn is_replaced(
+    to: &Participant,
+    channel: Channel,
+    window: &Window,
+    corrected: &[Corrected],
+    now: DateTime<Utc>,
+) -> bool {
+    let mut replacing = corrected
+        .iter()
+        .filter(|(change, of, _)| *of == channel && change.replaces(window, now));
+    replacing.any(|(.., people)| {
+        let same = |one: &Participant| (one.session_id, one.user_id) == (to.session_id, to.user_id);
+        people.iter().any(same)
+    })
+}
+
 /// Participants whose reminder is due and has no row yet.
 fn due(
     db: &mut Db,
     pass: &Pass,
     window: &Window,
+    corrected: &[Corrected],
     now: DateTime<Utc>,
     plan: &mut Plan,
 ) -> QueryResult<()> {
@@ -149,12 +215,16 @@ fn due(
     for channel in pass.channels() {
         let rows = Rows::read(db, channel, sessions.iter().copied().collect())?;
         for to in &participants {
+            if is_replaced(to, channel, window, corrected, now) {
+                continue;
+            }
             let decision = match rows.standing(to, &due) {
                 Some(row) if row.status == status::PENDING && row.is_due(now) => continue,
                 standing => decide(channel, to, standing, &due, pass),
             };
             let participant = (to.session_id, to.user_id);
-            plan.add(participant, &to.scheduled_at, channel, decision);
+            let start = &to.scheduled_at;
+            plan.add(participant, start, channel, Kind::Reminder, decision);
         }
     }
     Ok(())
