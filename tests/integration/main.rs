@@ -14,6 +14,7 @@ mod back_ends;
 mod check;
 mod command_line;
 mod config;
+mod corrections;
 mod demo;
 mod due;
 mod encryption;
