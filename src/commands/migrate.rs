@@ -16,7 +16,7 @@ use crate::{
     ledger, legacy, output,
     platform::{
         cancellations,
-        standing::Standing,
+        standing::{Flaws, Standing},
         view::{self, Platform},
     },
 };
@@ -83,22 +83,30 @@ fn removes(args: &cli::Migrate) -> bool {
 
 fn create(found: &Found, dialect: &Dialect, project: &Path) -> Result<Script> {
     let mut script = Script::default();
+    found.flaws.iter().try_for_each(Flaws::check)?;
     if found.standing == Standing::Theirs {
-        found.flaws.check()?;
         make_ledger(found, dialect, project, &mut script)?;
         return Ok(script);
     }
     let platform = adopt(found, dialect, project, &mut script)?;
     make_ledger(found, dialect, project, &mut script)?;
-    let (participants, cancelled) = (
-        platform.view(&dialect.view_sql),
-        platform.cancellations(&dialect.view_sql),
+    let (sql, share) = (&dialect.view_sql, dialect.share_view);
+    let participants = platform.view(sql);
+    make_view(
+        view::NAME,
+        &found.standing,
+        &participants,
+        share,
+        &mut script,
     );
-    let mut make = |name, standing, wanted: &str| {
-        make_view(name, standing, wanted, dialect.share_view, &mut script);
-    };
-    make(view::NAME, &found.standing, &participants);
-    make(cancellations::NAME, &found.cancellations, &cancelled);
+    let cancelled = platform.cancellations(sql);
+    make_view(
+        cancellations::NAME,
+        &found.cancellations,
+        &cancelled,
+        share,
+        &mut script,
+    );
     Ok(script)
 }
 

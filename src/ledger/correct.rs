@@ -12,10 +12,11 @@ use diesel::{
     update,
 };
 
-use super::{
-    CORRECTED, Channel, Condition, Kind, REMINDER, claim::Row, enqueue::Due, of_session, status,
+use super::{CORRECTED, Channel, Condition, Kind, REMINDER, claim::Row, of_session, status};
+use crate::{
+    db::{AT_ONCE, Db, Lossy, schema::session_reminder_deliveries as ledger},
+    pass::window::Window,
 };
-use crate::db::{AT_ONCE, Db, Lossy, schema::session_reminder_deliveries as ledger};
 
 /// What was told of a session.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Queryable)]
@@ -199,15 +200,15 @@ fn uncorrected(db: &Db, corrects: &str) -> String {
     )
 }
 
-/// The corrections made at `now` take the place of the reminders of this lead: those rows come to their end unsent, or are
+/// The corrections made at `now` take the place of the reminders of this window: those rows come to their end unsent, or are
 /// made at it, so that no later pass makes them.
 pub fn replace_reminders(
     db: &mut Db,
     owed: &Owed,
-    due: &Due,
+    window: &Window,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    let waiting = waiting_reminders(db, owed, due, now)?;
+    let waiting = waiting_reminders(db, owed, window, now)?;
     for ids in waiting.chunks(AT_ONCE) {
         update(unsent().filter(ledger::id.eq_any(ids)))
             .set((
@@ -219,8 +220,14 @@ pub fn replace_reminders(
             ))
             .execute(db)?;
     }
-    insert_replaced(db, owed, due, now)?;
+    insert_replaced(db, owed, window, now)?;
     Ok(())
+}
+
+/// The shortest and the longest lead whose reminder stands for that of the window.
+fn near(window: &Window) -> (i32, i32) {
+    let (lead, width) = (window.lead_minutes(), window.width_minutes());
+    (lead.saturating_sub(width), lead.saturating_add(width))
 }
 
 const SAYS_SO: &str = "the correction says the new start";
@@ -240,10 +247,10 @@ fn unsent() -> _ {
 fn waiting_reminders(
     db: &mut Db,
     owed: &Owed,
-    due: &Due,
+    window: &Window,
     now: DateTime<Utc>,
 ) -> QueryResult<Vec<i64>> {
-    let (shortest, longest) = due.leads();
+    let (shortest, longest) = near(window);
     let corrected = other_row("m.kind = 'moved' AND m.created_at = ")
         .bind::<Timestamp, _>(now.naive_utc())
         .sql(" LIMIT 1), 0)");
@@ -256,8 +263,13 @@ fn waiting_reminders(
         .load(db)
 }
 
-fn insert_replaced(db: &mut Db, owed: &Owed, due: &Due, now: DateTime<Utc>) -> QueryResult<usize> {
-    let (shortest, longest) = due.leads();
+fn insert_replaced(
+    db: &mut Db,
+    owed: &Owed,
+    window: &Window,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    let (shortest, longest) = near(window);
     let now = now.naive_utc();
     let reminder = other_row("m.kind = 'reminder' AND m.lead_minutes BETWEEN ")
         .bind::<Integer, _>(shortest)
@@ -275,7 +287,7 @@ fn insert_replaced(db: &mut Db, owed: &Owed, due: &Due, now: DateTime<Utc>) -> Q
             ledger::user_id,
             ledger::channel,
             REMINDER.into_sql::<Text>(),
-            due.lead_minutes.into_sql::<Integer>(),
+            window.lead_minutes().into_sql::<Integer>(),
             ledger::scheduled_at,
             status::CANCELLED.into_sql::<Text>(),
             CORRECTED.into_sql::<Nullable<Text>>(),

@@ -43,7 +43,7 @@ pub struct Due {
 
 impl Due {
     /// The shortest and the longest lead whose rows stand for this one.
-    pub(super) fn leads(&self) -> (i32, i32) {
+    fn leads(&self) -> (i32, i32) {
         let (lead, near) = (self.lead_minutes, self.near_minutes);
         (lead.saturating_sub(near), lead.saturating_add(near))
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use log::Level;
 
-use super::{Pass, line, prepare, summary::Channels, window::Window};
+use super::{Pass, line, summary::Channels, window::Window};
 use crate::{
     config::{self, Config},
     db::Db,
@@ -76,8 +76,7 @@ pub fn enqueue(
         }
         for window in pass.windows() {
             if change.replaces(&window, now) {
-                let due = prepare::due(db, pass, &window, now)?;
-                correct::replace_reminders(db, &owed, &due, now)?;
+                correct::replace_reminders(db, &owed, &window, now)?;
             }
         }
         let (name, kind, session) = (owed.channel.name(), owed.kind.name(), owed.session);

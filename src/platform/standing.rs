@@ -34,7 +34,6 @@ const COLUMNS: [&str; 17] = [
 ];
 
 /// What is wrong with an operator's own view: columns it lacks, or has in a type that cannot be read.
-#[derive(Default)]
 pub struct Flaws {
     view: &'static str,
     missing: Vec<&'static str>,

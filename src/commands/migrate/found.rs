@@ -20,8 +20,8 @@ pub struct Found {
     pub standing: Standing,
     /// Of the second view, `session_cancellations`.
     pub cancellations: Standing,
-    /// Of an operator's own view.
-    pub flaws: Flaws,
+    /// Of an operator's own views.
+    pub flaws: Vec<Flaws>,
     pub log_columns: Vec<String>,
     pub done: db::Done,
     pub laravel: Vec<String>,
@@ -30,15 +30,21 @@ pub struct Found {
 impl Found {
     pub fn read(db: &mut Db) -> QueryResult<Self> {
         let standing = Standing::read(db, view::NAME)?;
-        let flaws = match standing {
-            Standing::Theirs => Flaws::read(db, view::NAME)?,
-            _ => Flaws::default(),
-        };
+        let cancellations = Standing::read(db, cancellations::NAME)?;
+        let mut flaws = Vec::new();
+        for (name, standing) in [
+            (view::NAME, &standing),
+            (cancellations::NAME, &cancellations),
+        ] {
+            if *standing == Standing::Theirs {
+                flaws.push(Flaws::read(db, name)?);
+            }
+        }
         Ok(Self {
             relations: db::relations(db)?,
             platform: Platform::read(db)?,
             standing,
-            cancellations: Standing::read(db, cancellations::NAME)?,
+            cancellations,
             flaws,
             log_columns: db::columns(db, legacy::TABLE)?,
             done: db::Done::read(db)?,
