@@ -3,20 +3,19 @@
 //! What somebody was last told is the last `sent` row of their session and channel. A correction of it is a row that came
 //! after it; whatever became of that, there is no second one for the same change, unless it was cancelled unsent.
 
+pub mod replace;
+pub mod told;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, IntoSql, QueryDsl, QueryResult, Queryable,
     RunQueryDsl,
     dsl::{insert_into, sql},
-    sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamp},
-    update,
+    sql_types::{Bool, Integer, Text, Timestamp},
 };
 
-use super::{CORRECTED, Channel, Condition, Kind, REMINDER, claim::Row, of_session, status};
-use crate::{
-    db::{AT_ONCE, Db, Lossy, schema::session_reminder_deliveries as ledger},
-    pass::window::Window,
-};
+use super::{Channel, Condition, Kind, of_session, status};
+use crate::db::{Db, Lossy, schema::session_reminder_deliveries as ledger};
 
 /// What was told of a session.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Queryable)]
@@ -71,15 +70,21 @@ pub struct Owed {
     pub opted_out: Vec<i64>,
 }
 
-/// The users to whom corrections are owed, so many at most.
-pub fn users(db: &mut Db, owed: &Owed, limit: i64) -> QueryResult<Vec<i64>> {
-    let wrong = wrong(db, owed);
-    ledger::table
-        .filter(wrong)
-        .select(ledger::user_id)
+/// The users to whom corrections are owed, so many at most, each with the start that they were told.
+pub fn users(db: &mut Db, owed: &Owed, limit: i64) -> QueryResult<Vec<(i64, String)>> {
+    let users = ledger::table
+        .filter(wrong(db, owed))
+        .select((
+            ledger::user_id,
+            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+        ))
         .order(ledger::user_id)
         .limit(limit)
-        .load(db)
+        .load::<(i64, Lossy)>(db)?;
+    Ok(users
+        .into_iter()
+        .map(|(id, start)| (id, start.into()))
+        .collect())
 }
 
 /// Gives every correction that is owed its row; how many there were.
@@ -198,185 +203,4 @@ fn uncorrected(db: &Db, corrects: &str) -> String {
             LIMIT 1), 0) < 1",
         hint = db.dialect().by_unique_key
     )
-}
-
-/// The corrections made at `now` take the place of the reminders of this window: those rows come to their end unsent, or are
-/// made at it, so that no later pass makes them.
-pub fn replace_reminders(
-    db: &mut Db,
-    owed: &Owed,
-    window: &Window,
-    now: DateTime<Utc>,
-) -> QueryResult<()> {
-    let waiting = waiting_reminders(db, owed, window, now)?;
-    for ids in waiting.chunks(AT_ONCE) {
-        update(unsent().filter(ledger::id.eq_any(ids)))
-            .set((
-                ledger::status.eq(status::CANCELLED),
-                ledger::next_attempt_at.eq(None::<NaiveDateTime>),
-                ledger::error_code.eq(CORRECTED),
-                ledger::error.eq(SAYS_SO),
-                ledger::updated_at.eq(now.naive_utc()),
-            ))
-            .execute(db)?;
-    }
-    insert_replaced(db, owed, window, now)?;
-    Ok(())
-}
-
-/// The shortest and the longest lead whose reminder stands for that of the window.
-fn near(window: &Window) -> (i32, i32) {
-    let (lead, width) = (window.lead_minutes(), window.width_minutes());
-    (lead.saturating_sub(width), lead.saturating_add(width))
-}
-
-const SAYS_SO: &str = "the correction says the new start";
-
-/// Reminders that were not sent, nor may have been.
-#[diesel::dsl::auto_type(no_type_alias)]
-fn unsent() -> _ {
-    let reminder: &'static str = REMINDER;
-    let statuses: [&'static str; 2] = [status::PENDING, status::CANCELLED];
-    ledger::table
-        .filter(ledger::kind.eq(reminder))
-        .filter(ledger::status.eq_any(statuses))
-        .filter(ledger::rendered_at.is_null())
-}
-
-/// The reminders of the starts that corrections made at `now` say.
-fn waiting_reminders(
-    db: &mut Db,
-    owed: &Owed,
-    window: &Window,
-    now: DateTime<Utc>,
-) -> QueryResult<Vec<i64>> {
-    let (shortest, longest) = near(window);
-    let corrected = other_row("m.kind = 'moved' AND m.created_at = ")
-        .bind::<Timestamp, _>(now.naive_utc())
-        .sql(" LIMIT 1), 0)");
-    unsent()
-        .filter(ledger::course_session_id.eq(owed.session))
-        .filter(ledger::channel.eq(owed.channel.name()))
-        .filter(ledger::lead_minutes.between(shortest, longest))
-        .filter(corrected.gt(0))
-        .select(ledger::id)
-        .load(db)
-}
-
-fn insert_replaced(
-    db: &mut Db,
-    owed: &Owed,
-    window: &Window,
-    now: DateTime<Utc>,
-) -> QueryResult<usize> {
-    let (shortest, longest) = near(window);
-    let now = now.naive_utc();
-    let reminder = other_row("m.kind = 'reminder' AND m.lead_minutes BETWEEN ")
-        .bind::<Integer, _>(shortest)
-        .sql(" AND ")
-        .bind::<Integer, _>(longest)
-        .sql(" LIMIT 1), 0)");
-    let rows = ledger::table
-        .filter(ledger::course_session_id.eq(owed.session))
-        .filter(ledger::channel.eq(owed.channel.name()))
-        .filter(ledger::kind.eq(Kind::Moved.name()))
-        .filter(ledger::created_at.eq(now))
-        .filter(reminder.lt(1))
-        .select((
-            ledger::course_session_id,
-            ledger::user_id,
-            ledger::channel,
-            REMINDER.into_sql::<Text>(),
-            window.lead_minutes().into_sql::<Integer>(),
-            ledger::scheduled_at,
-            status::CANCELLED.into_sql::<Text>(),
-            CORRECTED.into_sql::<Nullable<Text>>(),
-            SAYS_SO.into_sql::<Nullable<Text>>(),
-            now.into_sql::<Timestamp>(),
-            now.into_sql::<Timestamp>(),
-        ))
-        .distinct();
-    insert_into(ledger::table)
-        .values(rows)
-        .into_columns((
-            ledger::course_session_id,
-            ledger::user_id,
-            ledger::channel,
-            ledger::kind,
-            ledger::lead_minutes,
-            ledger::scheduled_at,
-            ledger::status,
-            ledger::error_code,
-            ledger::error,
-            ledger::created_at,
-            ledger::updated_at,
-        ))
-        .execute(db)
-}
-
-/// Begins to ask for the id of another row `m` with the same session, user, channel and start.
-fn other_row(which: &str) -> diesel::expression::SqlLiteral<BigInt> {
-    sql::<BigInt>(&format!(
-        "coalesce((SELECT m.id FROM session_reminder_deliveries m
-            WHERE m.course_session_id = session_reminder_deliveries.course_session_id
-            AND m.user_id = session_reminder_deliveries.user_id AND m.channel = session_reminder_deliveries.channel
-            AND m.scheduled_at = session_reminder_deliveries.scheduled_at AND {which}"
-    ))
-}
-
-/// What a correction corrects.
-#[derive(Debug, Clone, Queryable)]
-pub struct Told {
-    id: i64,
-    session_id: i64,
-    user_id: i64,
-    kind: String,
-    #[diesel(deserialize_as = Lossy)]
-    start: String,
-    pub message_id: Option<String>,
-}
-
-impl Told {
-    /// The start it said, in the platform's digits; `None` when it said that there is none.
-    pub fn start(&self) -> Option<&str> {
-        let is_start = Kind::named(&self.kind) != Kind::Cancelled;
-        is_start.then_some(self.start.as_str())
-    }
-
-    /// A reminder of the very start that the row says, which came late, is not what it corrects.
-    fn is_before(&self, row: &Row) -> bool {
-        let same = row.kind() == Kind::Moved && self.start() == Some(row.scheduled_at.as_str());
-        (self.session_id, self.user_id) == (row.session_id, row.user_id)
-            && self.id < row.id
-            && !same
-    }
-}
-
-/// What the corrections among these rows correct, in their order; `None` for the others. It is the same however often a row
-/// is tried: what came before a row does not change.
-pub fn told_before(db: &mut Db, channel: Channel, rows: &[&Row]) -> QueryResult<Vec<Option<Told>>> {
-    let corrections = || rows.iter().filter(|row| row.kind() != Kind::Reminder);
-    if corrections().next().is_none() {
-        return Ok(vec![None; rows.len()]);
-    }
-    let told: Vec<Told> = ledger::table
-        .filter(ledger::course_session_id.eq_any(corrections().map(|row| row.session_id)))
-        .filter(ledger::user_id.eq_any(corrections().map(|row| row.user_id)))
-        .filter(ledger::channel.eq(channel.name()))
-        .filter(ledger::status.eq(status::SENT))
-        .order((ledger::sent_at.desc(), ledger::id.desc()))
-        .select((
-            ledger::id,
-            ledger::course_session_id,
-            ledger::user_id,
-            ledger::kind,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
-            ledger::message_id,
-        ))
-        .load(db)?;
-    let before = |row: &&Row| match row.kind() {
-        Kind::Reminder => None,
-        _ => told.iter().find(|told| told.is_before(row)).cloned(),
-    };
-    Ok(rows.iter().map(before).collect())
 }

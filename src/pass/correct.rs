@@ -14,7 +14,7 @@ use crate::{
     ledger::{
         self, Channel, Kind,
         close::LAST_MOMENT,
-        correct::{self, Owed, Said},
+        correct::{self, Owed, Said, replace},
     },
     platform::{self, standing::has_cancellations},
 };
@@ -76,7 +76,7 @@ pub fn enqueue(
         }
         for window in pass.windows() {
             if change.replaces(&window, now) {
-                correct::replace_reminders(db, &owed, &window, now)?;
+                replace::reminders(db, &owed, &window, now)?;
             }
         }
         let (name, kind, session) = (owed.channel.name(), owed.kind.name(), owed.session);

@@ -1,19 +1,15 @@
 //! What a pass would do now, without doing it.
 
+mod corrected;
+
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
-use super::{
-    Pass,
-    correct::{self, Change},
-    line, prepare, roster,
-    summary::Summary,
-    take,
-    window::Window,
-};
+use self::corrected::Corrected;
+use super::{Pass, line, prepare, roster, summary::Summary, take, window::Window};
 use crate::{
     db::{AT_ONCE, Db},
     ledger::{self, Channel, Kind, Standing, claim, enqueue::Due, status},
@@ -111,7 +107,7 @@ pub fn plan(db: &mut Db, pass: &Pass, limit: Option<usize>) -> QueryResult<Plan>
     for channel in pass.channels() {
         waiting(db, pass, channel, now, &mut plan)?;
     }
-    let corrected = corrections(db, pass, now, &mut plan)?;
+    let corrected = Corrected::plan(db, pass, now, &mut plan)?;
     for window in pass.windows() {
         due(db, pass, &window, &corrected, now, &mut plan)?;
     }
@@ -149,63 +145,12 @@ fn waiting(
     Ok(())
 }
 
-/// The corrections of one session on one channel that have no row yet, and to whom.
-type Corrected = (Change, Channel, Vec<Participant>);
-
-/// Those who were told of a start that has changed since.
-fn corrections(
-    db: &mut Db,
-    pass: &Pass,
-    now: DateTime<Utc>,
-    plan: &mut Plan,
-) -> QueryResult<Vec<Corrected>> {
-    let mut all = Vec::new();
-    for (change, owed) in correct::owed(db, pass, now)? {
-        let users = ledger::correct::users(db, &owed, i64::MAX)?;
-        let mut people = Vec::new();
-        for users in users.chunks(AT_ONCE) {
-            let (session, users) = (vec![owed.session], users.to_vec());
-            people.extend(match owed.kind {
-                Kind::Cancelled => platform::told_in_vain(db, session, users)?,
-                Kind::Moved | Kind::Reminder => platform::participants_of(db, session, users)?,
-            });
-        }
-        for to in &people {
-            let decision = match pass.is_broken(owed.channel) {
-                true => Err(BROKEN.into()),
-                false => recipient(owed.channel, to, pass),
-            };
-            let (participant, start) = ((to.session_id, to.user_id), &to.scheduled_at);
-            plan.add(participant, start, owed.channel, owed.kind, decision);
-        }
-        all.push((change, owed.channel, people));
-    }
-    Ok(all)
-}
-
-/// Whether a correction takes the place of this reminder.
-fn is_replaced(
-    to: &Participant,
-    channel: Channel,
-    window: &Window,
-    corrected: &[Corrected],
-    now: DateTime<Utc>,
-) -> bool {
-    let mut replacing = corrected
-        .iter()
-        .filter(|(change, of, _)| *of == channel && change.replaces(window, now));
-    replacing.any(|(.., people)| {
-        let same = |one: &Participant| (one.session_id, one.user_id) == (to.session_id, to.user_id);
-        people.iter().any(same)
-    })
-}
-
 /// Participants whose reminder is due and has no row yet.
 fn due(
     db: &mut Db,
     pass: &Pass,
     window: &Window,
-    corrected: &[Corrected],
+    corrected: &Corrected,
     now: DateTime<Utc>,
     plan: &mut Plan,
 ) -> QueryResult<()> {
@@ -215,7 +160,7 @@ fn due(
     for channel in pass.channels() {
         let rows = Rows::read(db, channel, sessions.iter().copied().collect())?;
         for to in &participants {
-            if is_replaced(to, channel, window, corrected, now) {
+            if corrected.replaces(to, channel, window, now) {
                 continue;
             }
             let decision = match rows.standing(to, &due) {

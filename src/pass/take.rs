@@ -16,7 +16,7 @@ use crate::{
         Channel, Kind,
         claim::{self, Row},
         close::LAST_MOMENT,
-        correct::{self, Told},
+        correct::told::{self, Told},
         status,
     },
     message::News,
@@ -68,7 +68,7 @@ pub fn jobs(
             }
         }
         let rows: Vec<&Row> = ready_rows.iter().map(|(row, _)| row).collect();
-        let told = correct::told_before(db, channel, &rows)?;
+        let told = told::before(db, channel, &rows)?;
         let claims = claim::claim(db, ready_rows, &pass.claimant, now)?;
         let jobs = claims.into_iter().zip(people).zip(told);
         taken.jobs.extend(

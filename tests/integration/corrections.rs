@@ -527,6 +527,7 @@ fn a_dry_run_shows_the_corrections_and_not_the_reminders_that_they_replace() {
     let reminders = plan();
     assert_eq!(reminders.as_array().unwrap().len(), 1, "{reminders}");
     assert_eq!(reminders[0]["kind"], "cancelled");
+    assert_eq!(reminders[0]["scheduled_at"], START);
     assert_eq!(reminders[0]["to"], "peserta1@example.org");
     assert_eq!(ledger(&platform).len(), 1, "nothing was written");
 }
