@@ -17,8 +17,8 @@ use crate::{
     platform::{self, Participant},
 };
 
-/// Who would be told of what on which channel.
-pub struct Corrected(Vec<(Change, Channel, HashSet<(i64, i64)>)>);
+/// What would be told, and to which users.
+pub struct Corrected(Vec<(Change, Owed, HashSet<i64>)>);
 
 impl Corrected {
     /// Those who were told of a start that has changed since, and have no row that says so yet.
@@ -36,9 +36,11 @@ impl Corrected {
                     true => Err(BROKEN.into()),
                     false => recipient(owed.channel, to, pass),
                 };
-                plan.add(key(to), &to.scheduled_at, owed.channel, owed.kind, decision);
+                let (participant, start) = ((to.session_id, to.user_id), &to.scheduled_at);
+                plan.add(participant, start, owed.channel, owed.kind, decision);
             }
-            all.push((change, owed.channel, people.iter().map(key).collect()));
+            let users = people.iter().map(|to| to.user_id).collect();
+            all.push((change, owed, users));
         }
         Ok(Self(all))
     }
@@ -51,14 +53,12 @@ impl Corrected {
         window: &Window,
         now: DateTime<Utc>,
     ) -> bool {
-        self.0.iter().any(|(change, of, people)| {
-            *of == channel && change.replaces(window, now) && people.contains(&key(to))
+        self.0.iter().any(|(change, owed, users)| {
+            (owed.session, owed.channel) == (to.session_id, channel)
+                && change.replaces(window, now)
+                && users.contains(&to.user_id)
         })
     }
-}
-
-fn key(to: &Participant) -> (i64, i64) {
-    (to.session_id, to.user_id)
 }
 
 /// Those to whom a correction is owed, with the start that it would name.
