@@ -14,7 +14,7 @@ pub use self::{
     mail::{Mail, MailTransport, Smtp, Tls},
     problem::Problem,
     reminder::{InDoubt, Locale, Reminder},
-    whatsapp::{Twilio, Whatsapp, WhatsappTransport},
+    whatsapp::{ContentSids, Twilio, Whatsapp, WhatsappTransport},
 };
 use self::{environment::Environment, reader::Reader};
 

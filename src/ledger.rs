@@ -3,6 +3,7 @@
 
 pub mod claim;
 pub mod close;
+pub mod correct;
 pub mod enqueue;
 pub mod follow;
 pub mod record;
@@ -61,11 +62,42 @@ pub mod status {
 /// The kind of row that announces a start (others correct one).
 pub const REMINDER: &str = "reminder";
 
+/// What a row tells of its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It starts soon: `scheduled_at`.
+    Reminder,
+    /// It does not start when it was told, but at `scheduled_at`.
+    Moved,
+    /// It does not start at `scheduled_at`, when it was told to, nor at another time.
+    Cancelled,
+}
+
+impl Kind {
+    /// As the ledger has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Reminder => REMINDER,
+            Kind::Moved => "moved",
+            Kind::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn named(name: &str) -> Kind {
+        let corrections = [Kind::Moved, Kind::Cancelled];
+        let known = corrections.into_iter().find(|kind| kind.name() == name);
+        known.unwrap_or(Kind::Reminder)
+    }
+}
+
 /// The code of a `missed` row whose window passed before anybody looked.
 pub const WINDOW_PASSED: &str = "window_passed";
 
 /// The `delivery_status` of a message that failed at WhatsApp after Twilio had taken it, and was sent a second time.
 const AGAIN: &str = "again";
+
+/// The code of a `cancelled` reminder whose participant hears of the start by a correction: it stays so.
+pub const CORRECTED: &str = "corrected";
 
 /// What a pass is narrowed to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -268,7 +300,11 @@ pub fn standing(db: &mut Db, channel: Channel, sessions: Vec<i64>) -> QueryResul
         .filter(ledger::course_session_id.eq_any(sessions))
         .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::kind.eq(REMINDER))
-        .filter(ledger::status.ne(status::CANCELLED))
+        .filter(
+            ledger::status
+                .ne(status::CANCELLED)
+                .or(ledger::error_code.assume_not_null().eq(CORRECTED)),
+        )
         .select((
             ledger::course_session_id,
             ledger::user_id,

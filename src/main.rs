@@ -4,9 +4,9 @@
 //! main       arguments -> configuration -> command -> exit code
 //! config     the environment and Laravel's .env, read once and checked
 //! commands   one file per command
-//! pass       one minute's work: enqueue, claim, deliver, record, channel by channel
+//! pass       one minute's work: correct, enqueue, claim, deliver, record, channel by channel
 //! ledger     every query on our table: what is owed to whom, and what became of it
-//! platform   the seam to the platform: the view session_participants, and the profiles
+//! platform   the seam to the platform: the views session_participants and session_cancellations, and the profiles
 //! legacy     the log of the Laravel command that this program replaces
 //! message    what a participant reads;  mail, whatsapp  how it is handed over;  outcome  what became of that;  gate  when it leaves
 //! health     the ping to a watcher;  metrics  the Prometheus file;  interrupt  SIGTERM and SIGINT

@@ -1,4 +1,4 @@
-//! What participants read: a reminder's facts rendered into a mail and a WhatsApp message. Pure: no clock, no network.
+//! What participants read: the facts of a reminder or a correction rendered into a mail and a WhatsApp message. Pure: no clock, no network.
 
 use std::path::Path;
 
@@ -47,6 +47,28 @@ pub struct WhatsappMessage {
     pub locale: Locale,
 }
 
+/// What a message tells of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// It starts soon.
+    Reminder,
+    /// It starts at another time than was told, or takes place although it was told to be cancelled.
+    Moved { from: Option<DateTime<Utc>> },
+    /// It does not take place.
+    Cancelled,
+}
+
+impl News {
+    /// What the names of its templates begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            News::Reminder => "",
+            News::Moved { .. } => "moved.",
+            News::Cancelled => "cancelled.",
+        }
+    }
+}
+
 /// Renders messages; shared by all threads of a pass.
 pub struct Renderer {
     templates: Templates,
@@ -68,35 +90,64 @@ impl Renderer {
         })
     }
 
-    /// The remaining time is counted from `now` to `start`. Fails on a broken template of the operator's only.
+    /// The remaining time is counted from `now` to `start`, which of a cancelled session is when it was to be. Fails on a
+    /// broken template of the operator's only.
     pub fn mail(
         &self,
+        news: News,
         to: &Participant,
         start: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<MailMessage> {
-        let context = self.defaults.context(to, start, now);
-        let subject = self.fit("mail.subject.txt", &context, SUBJECT)?;
+        let context = self.context(news, to, start, now);
+        let file = |name: &str| format!("{}{name}", news.prefix());
+        let subject = self.fit(&file("mail.subject.txt"), &context, SUBJECT)?;
         Ok(MailMessage {
             subject: one_line(&subject, SUBJECT),
-            text: tidy_lines(&self.render("mail.txt", &context)?),
-            html: self.render("mail.html", &context)?,
+            text: tidy_lines(&self.render(&file("mail.txt"), &context)?),
+            html: self.render(&file("mail.html"), &context)?,
         })
     }
 
     /// As [`Renderer::mail`].
     pub fn whatsapp(
         &self,
+        news: News,
         to: &Participant,
         start: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<WhatsappMessage> {
-        let context = for_whatsapp(self.defaults.context(to, start, now));
+        let context = for_whatsapp(self.context(news, to, start, now));
+        let file = format!("{}whatsapp.txt", news.prefix());
         Ok(WhatsappMessage {
-            body: self.fit("whatsapp.txt", &context, BODY)?,
+            body: self.fit(&file, &context, BODY)?,
             variables: variables(&context),
             locale: self.defaults.locale(to),
         })
+    }
+
+    fn context(
+        &self,
+        news: News,
+        to: &Participant,
+        start: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Context {
+        let context = self.defaults.context(to, start, now);
+        match news {
+            News::Moved { from: Some(from) } => Context {
+                old_start: self.defaults.moment(to, from),
+                ..context
+            },
+            // There is nowhere to go, and nothing to join.
+            News::Cancelled => Context {
+                link: String::new(),
+                link_is_url: false,
+                place: String::new(),
+                ..context
+            },
+            _ => context,
+        }
     }
 
     fn render(&self, file: &str, context: &Context) -> anyhow::Result<String> {

@@ -3,6 +3,7 @@
 mod account;
 mod breaker;
 mod budget;
+pub mod correct;
 mod deliver;
 mod drain;
 pub mod dry_run;
@@ -129,7 +130,9 @@ pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
             return Ok(true);
         }
     }
-    Ok(follow_up::any(db, pass)? || !prepare::overlooked(db, pass, now)?.is_empty())
+    Ok(follow_up::any(db, pass)?
+        || !prepare::overlooked(db, pass, now)?.is_empty()
+        || correct::any(db, pass, now)?)
 }
 
 /// Does everything that is due.
@@ -139,9 +142,6 @@ pub fn run(db: &mut Db, pass: &Arc<Pass<'static>>) -> Result<Summary> {
     }
     if let Some(half) = summary::half_redirected(pass) {
         warn!("{half}");
-    }
-    if pass.config.reminder.corrections {
-        warn!("REMINDER_CORRECTIONS=on: this version does not send corrections yet");
     }
     let mut channels = Channels::default();
     prepare::run(db, pass, &mut channels).context("could not enqueue what is due")?;

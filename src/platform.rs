@@ -1,5 +1,7 @@
-//! The seam to the platform: everything a reminder needs to know comes through the one view `session_participants`.
+//! The seam to the platform: everything a reminder needs to know comes through the one view `session_participants`; a
+//! second one, `session_cancellations`, says which of those told have to hear that their session does not take place.
 
+pub mod cancellations;
 pub mod profile;
 pub mod standing;
 pub mod view;
@@ -18,7 +20,10 @@ use diesel::{
 
 use crate::{
     config::Config,
-    db::{self, Backend, Db, Lossy, schema::session_participants as participants},
+    db::{
+        self, Backend, Db, Lossy,
+        schema::{session_cancellations as cancelled, session_participants as participants},
+    },
     exit::{self, Exit},
     time::{WallRange, Zone},
 };
@@ -87,23 +92,35 @@ pub fn of_session(session: Option<i64>) -> Condition {
 /// The columns of [`Participant`], in its order. The start is read as text, since a row with an impossible date must
 /// not hide the others (`CHAR(19)`: the only cast that means the same on every database).
 macro_rules! participant {
-    () => {
+    ($view:ident, $start:literal) => {
         (
-            participants::session_id,
-            participants::session_title,
-            participants::course_title,
-            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
-            participants::duration_minutes,
-            participants::mode,
-            participants::meeting_url,
-            participants::location,
-            participants::user_id,
-            participants::name,
-            participants::email,
-            participants::phone,
-            participants::whatsapp_opt_in,
-            participants::timezone,
-            participants::locale,
+            $view::session_id,
+            $view::session_title,
+            $view::course_title,
+            sql::<Text>($start),
+            $view::duration_minutes,
+            $view::mode,
+            $view::meeting_url,
+            $view::location,
+            $view::user_id,
+            $view::name,
+            $view::email,
+            $view::phone,
+            $view::whatsapp_opt_in,
+            $view::timezone,
+            $view::locale,
+        )
+    };
+    (participants) => {
+        participant!(
+            participants,
+            "CAST(session_participants.scheduled_at AS CHAR(19))"
+        )
+    };
+    (cancelled) => {
+        participant!(
+            cancelled,
+            "CAST(session_cancellations.scheduled_at AS CHAR(19))"
         )
     };
 }
@@ -122,7 +139,7 @@ pub fn participants_in(
             participants::session_id,
             participants::user_id,
         ))
-        .select(participant!())
+        .select(participant!(participants))
         .load(db)
         .map(one_each)
 }
@@ -137,9 +154,37 @@ pub fn participants_of(
         .filter(participants::session_id.eq_any(sessions))
         .filter(participants::user_id.eq_any(users))
         .order((participants::session_id, participants::user_id))
-        .select(participant!())
+        .select(participant!(participants))
         .load(db)
         .map(one_each)
+}
+
+/// The same of those who were told of these sessions, where these do not take place any more. Their `scheduled_at` is any
+/// start that they were told.
+pub fn told_in_vain(
+    db: &mut Db,
+    sessions: Vec<i64>,
+    users: Vec<i64>,
+) -> QueryResult<Vec<Participant>> {
+    cancelled::table
+        .filter(cancelled::session_id.eq_any(sessions))
+        .filter(cancelled::user_id.eq_any(users))
+        .order((cancelled::session_id, cancelled::user_id))
+        .select(participant!(cancelled))
+        .load(db)
+        .map(one_each)
+}
+
+/// When a session starts that somebody takes part in, in the platform's digits.
+pub fn start_of(db: &mut Db, session: i64) -> QueryResult<Option<String>> {
+    let starts = participants::table
+        .filter(participants::session_id.eq(session))
+        .limit(1)
+        .select(sql::<Text>(
+            "CAST(session_participants.scheduled_at AS CHAR(19))",
+        ))
+        .load::<Lossy>(db)?;
+    Ok(starts.into_iter().next().map(Lossy::into))
 }
 
 /// A participant whom an operator's own view lists twice (in neighbouring rows) is one, and has opted in if any row says so.

@@ -12,10 +12,12 @@ use crate::{
     config::{Channel, Config, Problem},
     db::{self, Db},
     exit::Exit,
-    ledger, legacy, output,
+    ledger::{self, Kind},
+    legacy, output,
+    pass::correct,
     platform::{
-        self,
-        standing::{Flaws, Standing},
+        self, cancellations,
+        standing::{Flaws, Standing, has_cancellations},
         view::{self, Platform},
     },
     time,
@@ -64,14 +66,17 @@ fn channel<T>(chain: &mut Chain, link: &'static str, channel: &Channel<T>) {
 
 fn database(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
     clock(chain, db)?;
-    let standing = Standing::read(db)?;
+    let standing = Standing::read(db, view::NAME)?;
     let platform = Platform::read(db)?;
     match &standing {
         Standing::Theirs => own_view(chain, db)?,
         _ => platforms_view(chain, db, &platform, &standing)?,
     }
     tables(chain, db)?;
-    rights(chain, db);
+    if config.reminder.corrections {
+        corrections(chain, db, config, &platform, &standing)?;
+    }
+    rights(chain, db, config);
     zone(chain, db, config)
 }
 
@@ -87,7 +92,7 @@ fn clock(chain: &mut Chain, db: &mut Db) -> Result<()> {
 }
 
 fn own_view(chain: &mut Chain, db: &mut Db) -> Result<()> {
-    match Flaws::read(db)?.check() {
+    match Flaws::read(db, view::NAME)?.check() {
         Ok(()) => chain.ok("view", format!("{} is your own", view::NAME)),
         Err(error) => chain.error("view", &error),
     }
@@ -128,6 +133,48 @@ fn platforms_view(
 
 fn missing(name: &str) -> String {
     format!("there is no {name}: run `reminders migrate`")
+}
+
+/// What corrections need beside: a second view, and words of their own for WhatsApp.
+fn corrections(
+    chain: &mut Chain,
+    db: &mut Db,
+    config: &Config,
+    platform: &Platform,
+    participants: &Standing,
+) -> Result<()> {
+    let name = cancellations::NAME;
+    let wanted = platform.cancellations(&db.dialect().view_sql);
+    match (Standing::read(db, name)?, participants) {
+        (Standing::Theirs, _) => match Flaws::read(db, name)?.check() {
+            Ok(()) => chain.ok("corrects", format!("{name} is your own")),
+            Err(error) => chain.error("corrects", &error),
+        },
+        (Standing::Ours(text), _) if text.is_empty() || view::is_current(&text, &wanted) => {
+            chain.ok("corrects", format!("{name} is there"));
+        }
+        (Standing::Ours(_), _) => {
+            let text = "lags behind the platform's columns: run `reminders migrate`";
+            chain.warn("corrects", format!("{name} {text}"));
+        }
+        (Standing::Missing, Standing::Theirs) => {
+            let text = format!(
+                "moved sessions are told, cancelled ones not: there is no view {name} of yours"
+            );
+            chain.warn("corrects", text);
+        }
+        (Standing::Missing, _) => chain.fail("corrects", Exit::Config, missing(name)),
+    }
+    for kind in [Kind::Moved, Kind::Cancelled] {
+        if !correct::can_tell(config, ledger::Channel::Whatsapp, kind) {
+            let (kind, variable) = (kind.name(), kind.name().to_uppercase());
+            let text = format!(
+                "that a session is {kind} is not told by WhatsApp: set TWILIO_WHATSAPP_CONTENT_SID_{variable}"
+            );
+            chain.warn("corrects", text);
+        }
+    }
+    Ok(())
 }
 
 /// What the queries of a pass look for, where the platform is large.
@@ -194,13 +241,21 @@ const USES: [(&str, &str); 5] = [
     ),
 ];
 
+/// What a pass does besides that makes corrections.
+const CORRECTS: (&str, &str) = (
+    cancellations::NAME,
+    "SELECT session_id FROM session_cancellations WHERE 1 = 0",
+);
+
 /// Of a server's user; who may write a file is known when it is written.
-fn rights(chain: &mut Chain, db: &mut Db) {
+fn rights(chain: &mut Chain, db: &mut Db, config: &Config) {
     // Where a table is missing there is nothing to have a right to.
-    if !db.dialect().is_server() || chain.has_failed(&["tables", "view", "ledger"]) {
+    let links = ["tables", "view", "ledger", "corrects"];
+    if !db.dialect().is_server() || chain.has_failed(&links) {
         return;
     }
-    for (what, statement) in USES {
+    let corrects = config.reminder.corrections && has_cancellations(db).unwrap_or_default();
+    for (what, statement) in USES.into_iter().chain(corrects.then_some(CORRECTS)) {
         if let Err(error) = sql_query(statement).execute(db) {
             chain.error("rights", &anyhow::Error::new(error).context(what));
             return;

@@ -15,7 +15,8 @@ use crate::{
     exit::{self, Exit},
     ledger, legacy, output,
     platform::{
-        standing::Standing,
+        cancellations,
+        standing::{Flaws, Standing},
         view::{self, Platform},
     },
 };
@@ -82,15 +83,30 @@ fn removes(args: &cli::Migrate) -> bool {
 
 fn create(found: &Found, dialect: &Dialect, project: &Path) -> Result<Script> {
     let mut script = Script::default();
+    found.flaws.iter().try_for_each(Flaws::check)?;
     if found.standing == Standing::Theirs {
-        found.flaws.check()?;
         make_ledger(found, dialect, project, &mut script)?;
         return Ok(script);
     }
     let platform = adopt(found, dialect, project, &mut script)?;
     make_ledger(found, dialect, project, &mut script)?;
-    let wanted = platform.view(&dialect.view_sql);
-    make_view(&found.standing, &wanted, dialect.share_view, &mut script);
+    let (sql, share) = (&dialect.view_sql, dialect.share_view);
+    let participants = platform.view(sql);
+    make_view(
+        view::NAME,
+        &found.standing,
+        &participants,
+        share,
+        &mut script,
+    );
+    let cancelled = platform.cancellations(sql);
+    make_view(
+        cancellations::NAME,
+        &found.cancellations,
+        &cancelled,
+        share,
+        &mut script,
+    );
     Ok(script)
 }
 
@@ -164,22 +180,30 @@ fn check_log(found: &Found) -> Result<()> {
     Err(exit::error(Exit::Config, text))
 }
 
-fn make_view(standing: &Standing, wanted: &str, share: Option<&str>, script: &mut Script) {
+/// Makes a view, but leaves one of the operator's own alone.
+fn make_view(
+    name: &str,
+    standing: &Standing,
+    wanted: &str,
+    share: Option<fn(&str) -> String>,
+    script: &mut Script,
+) {
     let step = match standing {
+        Standing::Theirs => return,
         Standing::Ours(current) if view::is_current(current, wanted) => return,
         Standing::Ours(_) => {
-            script.run(drop_view());
+            script.run(drop_view(name));
             "made anew, from the columns there are now,"
         }
-        _ => "made",
+        Standing::Missing => "made",
     };
     script.run(wanted);
-    script.statements.extend(share.map(str::to_owned));
-    script.step(format!("{step} the view {}", view::NAME));
+    script.statements.extend(share.map(|share| share(name)));
+    script.step(format!("{step} the view {name}"));
 }
 
-fn drop_view() -> String {
-    format!("DROP VIEW {};", view::NAME)
+fn drop_view(name: &str) -> String {
+    format!("DROP VIEW {name};")
 }
 
 /// What Laravel's migrations would make must be made by them, or they fail when they are run.
@@ -210,8 +234,12 @@ fn laravel_migrations(folder: &Path) -> Vec<String> {
 
 fn remove(found: &Found, args: &cli::Migrate) -> Script {
     let mut script = Script::default();
+    if let Standing::Ours(_) = found.cancellations {
+        script.run(drop_view(cancellations::NAME));
+        script.step(format!("dropped the view {}", cancellations::NAME));
+    }
     if let Standing::Ours(_) = found.standing {
-        script.run(drop_view());
+        script.run(drop_view(view::NAME));
         script.step(format!(
             "dropped the view {}: nobody is reminded until `reminders migrate` makes it again",
             view::NAME

@@ -29,7 +29,7 @@ use crate::{
         self, Budget, Pass, dry_run,
         summary::{Channels, Summary},
     },
-    platform::{self, view},
+    platform::{self, standing, view},
     time::{self, Clock, Zone},
 };
 
@@ -141,6 +141,7 @@ fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool
     let look = |db: &mut Db| -> Result<(Zone, bool)> {
         let zone = platform::zone(config, db)?;
         let pass = pass(config, args, clock, zone);
+        check_views(config, db)?;
         Ok((zone, pass::anything_due(db, &pass)?))
     };
     if let Some(mut db) = db::glance(&config.database)
@@ -150,6 +151,14 @@ fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool
     }
     let mut db = db::open(&config.database)?;
     look(&mut db).map_err(|error| explain(&mut db, error))
+}
+
+/// Corrections need a view more.
+fn check_views(config: &Config, db: &mut Db) -> Result<()> {
+    if config.reminder.corrections {
+        standing::check_cancellations(db)?;
+    }
+    Ok(())
 }
 
 /// Puts what is missing from the database before an error that it may have caused.
@@ -253,6 +262,7 @@ fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
 fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     let mut db = db::open(&config.database)?;
     let zone = platform::zone(config, &mut db)?;
+    check_views(config, &mut db)?;
     let pass = pass(config, args, clock, zone);
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
     let plan = plan.map_err(|error| explain(&mut db, error))?;

@@ -1,6 +1,8 @@
 use std::path::PathBuf;
 
-use super::{Channel, address, environment::Environment, reader::Reader, secret::Secret};
+use super::{
+    Channel, address, environment::Environment, reader::Reader, reminder::Locale, secret::Secret,
+};
 
 const ACCOUNT: [&str; 3] = ["TWILIO_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM"];
 const API_BASE: &str = "https://api.twilio.com";
@@ -17,12 +19,44 @@ const LONGEST_WAIT: f64 = 15.0;
 #[derive(Debug)]
 pub struct Whatsapp {
     pub transport: WhatsappTransport,
-    /// `TWILIO_WHATSAPP_CONTENT_SID`: the approved template; `None` = free text.
-    pub content_sid: Option<String>,
-    /// `TWILIO_WHATSAPP_CONTENT_SID_ID`: the one for Indonesian, where there is one of its own.
-    pub content_sid_id: Option<String>,
-    /// `TWILIO_WHATSAPP_CONTENT_SID_EN`: likewise for English.
-    pub content_sid_en: Option<String>,
+    /// `TWILIO_WHATSAPP_CONTENT_SID`: the approved template of reminders; none = free text.
+    pub reminder: ContentSids,
+    /// `TWILIO_WHATSAPP_CONTENT_SID_MOVED`
+    pub moved: ContentSids,
+    /// `TWILIO_WHATSAPP_CONTENT_SID_CANCELLED`
+    pub cancelled: ContentSids,
+}
+
+/// The approved templates of one kind of message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContentSids {
+    pub all: Option<String>,
+    /// `…_ID`: the one for Indonesian, where there is one of its own.
+    pub id: Option<String>,
+    /// `…_EN`: likewise for English.
+    pub en: Option<String>,
+}
+
+impl ContentSids {
+    /// The template of a language, else the one for all.
+    pub fn of(&self, locale: Locale) -> Option<&str> {
+        let own = match locale {
+            Locale::Id => &self.id,
+            Locale::En => &self.en,
+        };
+        own.as_deref().or(self.all.as_deref())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether there is one for everybody.
+    pub fn is_complete(&self) -> bool {
+        [Locale::Id, Locale::En]
+            .iter()
+            .all(|locale| self.of(*locale).is_some())
+    }
 }
 
 impl Whatsapp {
@@ -80,15 +114,23 @@ pub fn channel(environment: &Environment) -> Channel<Whatsapp> {
 }
 
 fn read(reader: &mut Reader, transport: Option<WhatsappTransport>) -> Option<Whatsapp> {
-    let sid = content_sid(reader, "TWILIO_WHATSAPP_CONTENT_SID");
-    let content_sid_id = content_sid(reader, "TWILIO_WHATSAPP_CONTENT_SID_ID");
-    let content_sid_en = content_sid(reader, "TWILIO_WHATSAPP_CONTENT_SID_EN");
+    let reminder = content_sids(reader, "TWILIO_WHATSAPP_CONTENT_SID");
+    let moved = content_sids(reader, "TWILIO_WHATSAPP_CONTENT_SID_MOVED");
+    let cancelled = content_sids(reader, "TWILIO_WHATSAPP_CONTENT_SID_CANCELLED");
     Some(Whatsapp {
         transport: transport?,
-        content_sid: sid,
-        content_sid_id,
-        content_sid_en,
+        reminder,
+        moved,
+        cancelled,
     })
+}
+
+fn content_sids(reader: &mut Reader, name: &str) -> ContentSids {
+    ContentSids {
+        all: content_sid(reader, name),
+        id: content_sid(reader, &format!("{name}_ID")),
+        en: content_sid(reader, &format!("{name}_EN")),
+    }
 }
 
 fn content_sid(reader: &mut Reader, name: &str) -> Option<String> {
@@ -351,7 +393,7 @@ mod tests {
             account(SANDBOX)
         );
         assert!(
-            matches!(channel_of(&text), Channel::On(w) if w.content_sid == Some(sid) && w.content_sid_en.is_none())
+            matches!(channel_of(&text), Channel::On(w) if w.reminder.all == Some(sid) && w.reminder.en.is_none())
         );
         assert_eq!(
             problems(&(account(SANDBOX) + "TWILIO_WHATSAPP_CONTENT_SID_ID=HX1")).len(),

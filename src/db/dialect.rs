@@ -30,8 +30,8 @@ pub struct Dialect {
     pub reminders: &'static str,
     /// What Laravel's own migration of the opt-in adds.
     pub opt_in_column: &'static str,
-    /// After the view has been made: lets those read it who may write the ledger, where a new view is nobody's else.
-    pub share_view: Option<&'static str>,
+    /// After a view has been made: lets those read it who may write the ledger, where a new view is nobody's else.
+    pub share_view: Option<fn(&str) -> String>,
     pub view_sql: ViewSql,
 }
 
@@ -42,7 +42,7 @@ impl Dialect {
     }
 }
 
-/// The words of `session_participants` that differ.
+/// The words of the two views that differ.
 pub struct ViewSql {
     /// `CREATE VIEW`, with what makes it ask with the reader's own rights.
     pub create: &'static str,

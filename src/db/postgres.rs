@@ -56,13 +56,15 @@ pub const DIALECT: Dialect = Dialect {
     platform: include_str!("../../migrations/postgres/2026-11-22-000001_platform/up.sql"),
     reminders: include_str!("../../migrations/postgres/2026-11-22-000002_reminders/up.sql"),
     opt_in_column: "ALTER TABLE user_profiles ADD COLUMN whatsapp_opt_in boolean NOT NULL DEFAULT false;",
-    share_view: Some(
-        "DO $$ DECLARE sender text; BEGIN
+    share_view: Some(|view| {
+        format!(
+            "DO $$ DECLARE sender text; BEGIN
     FOR sender IN SELECT DISTINCT grantee::regrole::text FROM pg_class, aclexplode(relacl)
         WHERE oid = to_regclass('session_reminder_deliveries') AND privilege_type = 'INSERT' AND grantee <> 0
-    LOOP EXECUTE 'GRANT SELECT ON session_participants TO ' || sender; END LOOP;
-END $$;",
-    ),
+    LOOP EXECUTE 'GRANT SELECT ON {view} TO ' || sender; END LOOP;
+END $$;"
+        )
+    }),
     view_sql: ViewSql {
         create: "CREATE VIEW",
         join: "JOIN",

@@ -1,4 +1,4 @@
-//! The tables and the one view, as Diesel sees them.
+//! The tables and the two views, as Diesel sees them.
 
 diesel::table! {
     /// The seam to the platform: one row per session × participant.
@@ -24,7 +24,31 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// The ledger. `scheduled_at` holds the platform's digits, all other times are UTC.
+    /// Those who were told of a session that no longer takes place, one row per start told.
+    session_cancellations (session_id, user_id) {
+        session_id -> BigInt,
+        course_id -> Nullable<BigInt>,
+        session_title -> Nullable<Text>,
+        course_title -> Nullable<Text>,
+        scheduled_at -> Timestamp,
+        duration_minutes -> Nullable<Integer>,
+        mode -> Nullable<Text>,
+        modality -> Nullable<Text>,
+        meeting_url -> Nullable<Text>,
+        location -> Nullable<Text>,
+        user_id -> BigInt,
+        name -> Nullable<Text>,
+        email -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        whatsapp_opt_in -> Nullable<Bool>,
+        timezone -> Nullable<Text>,
+        locale -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// The ledger. `scheduled_at` holds the platform's digits, all other times are UTC. `lead_minutes` of a correction is
+    /// no lead but its number, -1, -2, … for the same session, user and channel: a session can be moved there and back.
     session_reminder_deliveries (id) {
         id -> BigInt,
         course_session_id -> BigInt,
@@ -85,6 +109,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     session_participants,
+    session_cancellations,
     session_reminder_deliveries,
     session_reminder_logs,
     users,

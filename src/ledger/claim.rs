@@ -9,7 +9,7 @@ use diesel::{
     update,
 };
 
-use super::{Channel, Scope, close, of_session, status};
+use super::{Channel, Kind, Scope, close, of_session, status};
 use crate::{
     db::{self, ByRow, Db, Lossy, schema::session_reminder_deliveries as ledger},
     outcome::Fault,
@@ -37,6 +37,10 @@ pub struct Row {
 }
 
 impl Row {
+    pub fn kind(&self) -> Kind {
+        Kind::named(&self.kind)
+    }
+
     /// Since when an earlier attempt may have arrived: what certainly did not leave keeps no `rendered_at`.
     pub fn in_doubt_since(&self) -> Option<DateTime<Utc>> {
         self.rendered_at.map(|time| time.and_utc())

@@ -14,7 +14,7 @@ use diesel::{
     update,
 };
 
-use super::{Channel, REMINDER, WINDOW_PASSED, status};
+use super::{CORRECTED, Channel, REMINDER, WINDOW_PASSED, status};
 use crate::{
     db::{
         AT_ONCE, Backend, Db, coalesce,
@@ -189,6 +189,11 @@ fn cancelled(db: &mut Db, due: &Due, channel: Channel) -> QueryResult<Vec<(i64, 
         .filter(ledger::status.eq(status::CANCELLED))
         .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::kind.eq(REMINDER))
+        .filter(
+            ledger::error_code
+                .is_null()
+                .or(ledger::error_code.assume_not_null().ne(CORRECTED)),
+        )
         .filter(ledger::lead_minutes.eq(due.lead_minutes))
         .filter(super::starts_in(&due.walls))
         .filter(
@@ -271,8 +276,10 @@ fn untold(db: &Db, channel: Channel, due: &Due) -> Condition {
         .bind::<Integer, _>(shortest)
         .sql(" AND ")
         .bind::<Integer, _>(longest)
-        .sql(" AND d.status <> ")
+        .sql(" AND (d.status <> ")
         .bind::<Text, _>(status::CANCELLED)
-        .sql(" LIMIT 1), 0) < 1");
+        .sql(" OR d.error_code = ")
+        .bind::<Text, _>(CORRECTED)
+        .sql(") LIMIT 1), 0) < 1");
     Box::new(condition)
 }

@@ -39,6 +39,8 @@ pub struct Identity<'a> {
     pub lead_minutes: i32,
     /// The platform's digits: `2026-11-22 17:00:00`.
     pub scheduled_at: &'a str,
+    /// The Message-ID of the mail that this one corrects.
+    pub corrects: Option<&'a str>,
 }
 
 impl Identity<'_> {
@@ -90,6 +92,11 @@ pub fn compose(
         .message_id(Some(message_id.clone()));
     if let Some(reply_to) = reply_to {
         builder = builder.reply_to(reply_to);
+    }
+    if let Some(corrected) = identity.corrects {
+        builder = builder
+            .in_reply_to(corrected.to_owned())
+            .references(corrected.to_owned());
     }
     let mut built = builder
         .multipart(alternatives(message, &identity.token()))
@@ -203,6 +210,7 @@ mod tests {
         kind: "reminder",
         lead_minutes: 60,
         scheduled_at: "2026-11-22 17:00:00",
+        corrects: None,
     };
 
     fn composed(

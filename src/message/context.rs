@@ -26,7 +26,8 @@ const LINK: usize = 2_000;
 /// | `session` | the session's title, else the course's | `Turunan dan Integral` |
 /// | `course` | the course's title; empty when `session` says the same | `Kalkulus` |
 /// | `start` | the start in the participant's zone | `Senin, 23 November 2026 pukul 17.00 WIB` |
-/// | `date`, `time`, `zone` | its parts | `Senin, 23 November 2026`, `17.00`, `WIB` |
+/// | `old_start` | what was told before, when the session has been moved; else empty | `Senin, 23 November 2026 pukul 15.00 WIB` |
+/// | `date`, `time`, `zone` | the start's parts | `Senin, 23 November 2026`, `17.00`, `WIB` |
 /// | `remaining` | from now to the start | `1 jam` |
 /// | `duration` | of the session | `1 jam 30 menit` |
 /// | `link` | where to join; empty when `mode` is `offline` | `https://meet.example/x` |
@@ -41,6 +42,7 @@ pub struct Context {
     pub session: String,
     pub course: String,
     pub start: String,
+    pub old_start: String,
     pub date: String,
     pub time: String,
     pub zone: String,
@@ -121,6 +123,7 @@ impl Defaults {
             session,
             course,
             start: language::moment(locale, &local),
+            old_start: String::new(),
             date: language::date(locale, &local),
             time: language::clock(locale, &local),
             zone: language::zone(&local),
@@ -134,6 +137,12 @@ impl Defaults {
             app_url: self.app_url.clone(),
             locale: language::code(locale),
         }
+    }
+
+    /// A moment as this participant reads it.
+    pub fn moment(&self, participant: &Participant, moment: DateTime<Utc>) -> String {
+        let local = moment.with_timezone(&self.zone(participant));
+        language::moment(self.locale(participant), &local)
     }
 
     fn zone(&self, participant: &Participant) -> Tz {

@@ -14,22 +14,38 @@ use minijinja::{Environment, Error, UndefinedBehavior};
 
 use super::context::Context;
 
-/// Name, which is also the path inside the folder, and text of every built-in template.
-pub const BUILT_IN: [(&str, &str); 8] = [
-    ("en/mail.html", include_str!("templates/en/mail.html")),
-    (
-        "en/mail.subject.txt",
-        include_str!("templates/en/mail.subject.txt"),
-    ),
-    ("en/mail.txt", include_str!("templates/en/mail.txt")),
-    ("en/whatsapp.txt", include_str!("templates/en/whatsapp.txt")),
-    ("id/mail.html", include_str!("templates/id/mail.html")),
-    (
-        "id/mail.subject.txt",
-        include_str!("templates/id/mail.subject.txt"),
-    ),
-    ("id/mail.txt", include_str!("templates/id/mail.txt")),
-    ("id/whatsapp.txt", include_str!("templates/id/whatsapp.txt")),
+/// Name, which is also the path inside the folder, and text of each.
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("templates/", $name)))),*] };
+}
+
+/// Every built-in template: those of the reminder, and with `moved.` or `cancelled.` before their names those of the
+/// corrections.
+pub const BUILT_IN: [(&str, &str); 24] = built_in![
+    "en/mail.html",
+    "en/mail.subject.txt",
+    "en/mail.txt",
+    "en/whatsapp.txt",
+    "en/moved.mail.html",
+    "en/moved.mail.subject.txt",
+    "en/moved.mail.txt",
+    "en/moved.whatsapp.txt",
+    "en/cancelled.mail.html",
+    "en/cancelled.mail.subject.txt",
+    "en/cancelled.mail.txt",
+    "en/cancelled.whatsapp.txt",
+    "id/mail.html",
+    "id/mail.subject.txt",
+    "id/mail.txt",
+    "id/whatsapp.txt",
+    "id/moved.mail.html",
+    "id/moved.mail.subject.txt",
+    "id/moved.mail.txt",
+    "id/moved.whatsapp.txt",
+    "id/cancelled.mail.html",
+    "id/cancelled.mail.subject.txt",
+    "id/cancelled.mail.txt",
+    "id/cancelled.whatsapp.txt",
 ];
 
 /// The templates in use. Each is read and compiled when it is first rendered, so a broken one stops nothing but itself.

@@ -74,12 +74,16 @@ fn renderer() -> Renderer {
 
 fn mail(participant: &Participant) -> MailMessage {
     let (start, now) = (utc("2026-11-23T10:00:00Z"), utc("2026-11-23T09:00:00Z"));
-    renderer().mail(participant, start, now).unwrap()
+    renderer()
+        .mail(News::Reminder, participant, start, now)
+        .unwrap()
 }
 
 fn whatsapp(participant: &Participant) -> WhatsappMessage {
     let (start, now) = (utc("2026-11-23T10:00:00Z"), utc("2026-11-23T09:00:00Z"));
-    renderer().whatsapp(participant, start, now).unwrap()
+    renderer()
+        .whatsapp(News::Reminder, participant, start, now)
+        .unwrap()
 }
 
 #[test]
@@ -245,6 +249,7 @@ fn the_remaining_time_is_the_true_one() {
     for (minutes, expected) in cases {
         let mail = renderer()
             .mail(
+                News::Reminder,
                 &participant(),
                 start,
                 start - chrono::Duration::minutes(minutes),
@@ -475,11 +480,13 @@ fn a_file_of_the_folder_replaces_one_template_only() {
     let renderer =
         Renderer::new(&app(), Locale::Id, Some(folder.path()), Tz::Asia__Jakarta).unwrap();
     let (start, now) = (utc("2026-11-23T10:00:00Z"), utc("2026-11-23T09:00:00Z"));
-    let replaced = renderer.mail(&participant(), start, now).unwrap();
+    let replaced = renderer
+        .mail(News::Reminder, &participant(), start, now)
+        .unwrap();
     assert_eq!(replaced.subject, "Kalkulus: Turunan dan Integral");
     assert_eq!(replaced.text, mail(&participant()).text);
     let english = renderer
-        .mail(&in_english(participant()), start, now)
+        .mail(News::Reminder, &in_english(participant()), start, now)
         .unwrap();
     assert_eq!(
         english.subject,
@@ -495,14 +502,18 @@ fn a_broken_template_fails_only_the_messages_that_need_it() {
     let renderer =
         Renderer::new(&app(), Locale::Id, Some(folder.path()), Tz::Asia__Jakarta).unwrap();
     let now = utc("2026-11-23T10:00:00Z");
-    assert!(renderer.mail(&participant(), now, now).is_ok());
     assert!(
         renderer
-            .whatsapp(&in_english(participant()), now, now)
+            .mail(News::Reminder, &participant(), now, now)
+            .is_ok()
+    );
+    assert!(
+        renderer
+            .whatsapp(News::Reminder, &in_english(participant()), now, now)
             .is_ok()
     );
     let error = renderer
-        .whatsapp(&participant(), now, now)
+        .whatsapp(News::Reminder, &participant(), now, now)
         .unwrap_err()
         .to_string();
     assert!(
@@ -520,4 +531,125 @@ fn a_folder_that_cannot_be_read_is_an_error() {
         Tz::UTC,
     );
     assert!(format!("{:#}", result.err().unwrap()).contains("/no/such/folder"));
+}
+
+fn told(news: News, participant: &Participant) -> (MailMessage, WhatsappMessage) {
+    let (start, now) = (utc("2026-11-24T02:30:00Z"), utc("2026-11-23T09:00:00Z"));
+    let mail = renderer().mail(news, participant, start, now).unwrap();
+    let whatsapp = renderer().whatsapp(news, participant, start, now).unwrap();
+    (mail, whatsapp)
+}
+
+const MOVED: News = News::Moved {
+    from: Some(DateTime::from_timestamp(1_795_428_000, 0).unwrap()),
+};
+
+#[test]
+fn a_moved_session_is_told_with_both_starts() {
+    let (mail, whatsapp) = told(MOVED, &participant());
+    assert_eq!(
+        mail.subject,
+        "Jadwal berubah: Turunan dan Integral, Selasa, 24 November 2026 pukul 09.30 WIB"
+    );
+    assert!(
+        mail.text.starts_with(
+            "Halo Budi,\n\
+             \n\
+             Jadwal sesi kursus Anda berubah.\n\
+             \n\
+             Sesi: Turunan dan Integral\n\
+             Kursus: Kalkulus\n\
+             Waktu baru: Selasa, 24 November 2026 pukul 09.30 WIB\n\
+             Waktu lama: Senin, 23 November 2026 pukul 17.00 WIB\n\
+             Durasi: 1 jam 30 menit\n\
+             Lokasi: Ruang 3\n\
+             \n\
+             Bergabung ke sesi:\n\
+             https://meet.example/abc?x=1&y=2\n"
+        ),
+        "{}",
+        mail.text
+    );
+    assert!(
+        mail.html
+            .contains("<s>Senin, 23 November 2026 pukul 17.00 WIB</s>")
+    );
+    assert!(
+        whatsapp.body.starts_with(
+            "🔔 *Perubahan Jadwal Sesi*\n\nHalo Budi,\njadwal sesi kursus Anda berubah."
+        )
+    );
+    assert_eq!(
+        whatsapp.variables[3],
+        "Selasa, 24 November 2026 pukul 09.30 WIB"
+    );
+
+    let (mail, whatsapp) = told(MOVED, &in_english(participant()));
+    assert_eq!(
+        mail.subject,
+        "Moved: Turunan dan Integral, Tuesday, 24 November 2026, 09:30 WIB"
+    );
+    assert!(mail.text.contains("\nNew time: Tuesday, 24 November 2026, 09:30 WIB\nOld time: Monday, 23 November 2026, 17:00 WIB\n"), "{}", mail.text);
+    assert!(
+        whatsapp
+            .body
+            .contains("\n• Old time: Monday, 23 November 2026, 17:00 WIB\n"),
+        "{}",
+        whatsapp.body
+    );
+}
+
+#[test]
+fn a_session_that_takes_place_after_all_is_told_without_an_old_start() {
+    let (mail, whatsapp) = told(News::Moved { from: None }, &participant());
+    assert!(
+        mail.subject
+            .starts_with("Tetap diadakan: Turunan dan Integral, ")
+    );
+    assert!(mail.text.contains("Sesi kursus Anda tetap diadakan.") && !mail.text.contains("lama"));
+    assert!(!mail.html.contains("<s>"));
+    assert!(whatsapp.body.contains("sesi kursus Anda tetap diadakan."));
+}
+
+#[test]
+fn a_cancelled_session_is_told_without_a_place_to_go() {
+    let (mail, whatsapp) = told(News::Cancelled, &participant());
+    assert_eq!(
+        mail.subject,
+        "Dibatalkan: Turunan dan Integral, Selasa, 24 November 2026 pukul 09.30 WIB"
+    );
+    for text in [&mail.text, &mail.html, &whatsapp.body] {
+        assert!(text.contains("24 November 2026 pukul 09.30 WIB"), "{text}");
+        assert!(
+            !text.contains("meet.example") && !text.contains("Ruang 3"),
+            "{text}"
+        );
+    }
+    assert_eq!(whatsapp.variables[4], "-");
+    let (mail, _) = told(News::Cancelled, &in_english(participant()));
+    assert!(
+        mail.text
+            .contains("Your course session has been cancelled.\n\nSession: Turunan dan Integral\n")
+    );
+}
+
+#[test]
+fn a_deleted_session_is_told_by_its_start_alone() {
+    let nameless = Participant {
+        session_title: None,
+        course_title: None,
+        ..participant()
+    };
+    let (mail, whatsapp) = told(News::Cancelled, &nameless);
+    assert_eq!(
+        mail.subject,
+        "Dibatalkan: sesi Anda, Selasa, 24 November 2026 pukul 09.30 WIB"
+    );
+    assert!(
+        mail.text
+            .contains("Sesi kursus Anda dibatalkan.\n\nJadwal semula: Selasa"),
+        "{}",
+        mail.text
+    );
+    assert_eq!(whatsapp.variables[1], "-");
 }

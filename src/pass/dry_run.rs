@@ -1,32 +1,38 @@
 //! What a pass would do now, without doing it.
 
+mod corrected;
+
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
+use self::corrected::Corrected;
 use super::{Pass, line, prepare, roster, summary::Summary, take, window::Window};
 use crate::{
     db::{AT_ONCE, Db},
-    ledger::{self, Channel, Standing, claim, enqueue::Due, status},
+    ledger::{self, Channel, Kind, Standing, claim, enqueue::Due, status},
     platform::{self, Participant},
 };
 
 /// Why nothing is sent on a channel with wrong settings.
 const BROKEN: &str = "waits: the channel's settings are wrong";
 
-/// One reminder that would be sent.
+/// One message that would be sent.
 #[derive(Debug, Serialize)]
 pub struct Planned {
     pub session_id: i64,
     pub user_id: i64,
     pub channel: &'static str,
+    /// Of a correction: `moved` or `cancelled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
     pub to: String,
     pub scheduled_at: String,
 }
 
-/// One reminder that would not be sent, and why.
+/// One message that would not be sent, and why.
 #[derive(Debug, Serialize)]
 pub struct Skipped {
     pub session_id: i64,
@@ -58,6 +64,7 @@ impl Plan {
         (session_id, user_id): (i64, i64),
         scheduled_at: &str,
         channel: Channel,
+        kind: Kind,
         decision: Result<String, String>,
     ) {
         let (channel, scheduled_at) = (channel.name(), scheduled_at.to_owned());
@@ -66,6 +73,7 @@ impl Plan {
                 session_id,
                 user_id,
                 channel,
+                kind: (kind != Kind::Reminder).then_some(kind.name()),
                 to,
                 scheduled_at,
             }),
@@ -99,8 +107,9 @@ pub fn plan(db: &mut Db, pass: &Pass, limit: Option<usize>) -> QueryResult<Plan>
     for channel in pass.channels() {
         waiting(db, pass, channel, now, &mut plan)?;
     }
+    let corrected = Corrected::plan(db, pass, now, &mut plan)?;
     for window in pass.windows() {
-        due(db, pass, &window, now, &mut plan)?;
+        due(db, pass, &window, &corrected, now, &mut plan)?;
     }
     plan.cut(limit.unwrap_or(usize::MAX));
     Ok(plan)
@@ -128,6 +137,7 @@ fn waiting(
                 (row.session_id, row.user_id),
                 &row.scheduled_at,
                 channel,
+                row.kind(),
                 decision,
             );
         }
@@ -140,6 +150,7 @@ fn due(
     db: &mut Db,
     pass: &Pass,
     window: &Window,
+    corrected: &Corrected,
     now: DateTime<Utc>,
     plan: &mut Plan,
 ) -> QueryResult<()> {
@@ -149,12 +160,16 @@ fn due(
     for channel in pass.channels() {
         let rows = Rows::read(db, channel, sessions.iter().copied().collect())?;
         for to in &participants {
+            if corrected.replaces(to, channel, window, now) {
+                continue;
+            }
             let decision = match rows.standing(to, &due) {
                 Some(row) if row.status == status::PENDING && row.is_due(now) => continue,
                 standing => decide(channel, to, standing, &due, pass),
             };
             let participant = (to.session_id, to.user_id);
-            plan.add(participant, &to.scheduled_at, channel, decision);
+            let start = &to.scheduled_at;
+            plan.add(participant, start, channel, Kind::Reminder, decision);
         }
     }
     Ok(())

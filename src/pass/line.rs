@@ -5,11 +5,11 @@ use std::{sync::OnceLock, time::Instant};
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::{
-    config::{self, Config, Locale, MailTransport, WhatsappTransport},
+    config::{self, Config, ContentSids, MailTransport, WhatsappTransport},
     gate::Gate,
-    ledger::{Channel, claim::Claim, close::LAST_MOMENT},
+    ledger::{Channel, Kind, claim::Claim, close::LAST_MOMENT},
     mail::{self, Identity},
-    message::{Renderer, WhatsappMessage},
+    message::{News, Renderer, WhatsappMessage},
     outcome::{Fault, Outcome},
     phone,
     platform::Participant,
@@ -24,7 +24,11 @@ pub struct Job {
     /// Set when the message may have been taken already.
     pub doubt: Option<Doubt>,
     pub participant: Participant,
+    /// Of a cancelled session, when it was to be.
     pub start: DateTime<Utc>,
+    pub news: News,
+    /// The message that a correction corrects.
+    pub corrects: Option<String>,
     /// Passed when the message leaves.
     pub gate: Gate,
     /// When a line has taken it up.
@@ -168,7 +172,7 @@ fn post(
 ) -> Result<Outcome, Outcome> {
     let (to, row) = (&job.participant, &job.claim.row);
     let message = renderer
-        .mail(to, job.start, job.claim.rendered_at)
+        .mail(job.news, to, job.start, job.claim.rendered_at)
         .map_err(unrenderable)?;
     let identity = Identity {
         session_id: row.session_id,
@@ -176,6 +180,7 @@ fn post(
         kind: &row.kind,
         lead_minutes: row.lead_minutes,
         scheduled_at: &row.scheduled_at,
+        corrects: job.corrects.as_deref(),
     };
     let redirect = config.reminder.redirect_mail.as_deref();
     let envelope = mail::compose(
@@ -200,7 +205,7 @@ fn message(
     now: DateTime<Utc>,
 ) -> Result<Outcome, Outcome> {
     let message = renderer
-        .whatsapp(&job.participant, job.start, job.claim.rendered_at)
+        .whatsapp(job.news, &job.participant, job.start, job.claim.rendered_at)
         .map_err(unrenderable)?;
     let to = config
         .reminder
@@ -215,11 +220,11 @@ fn message(
     if job.start - now < LAST_MOMENT {
         return Ok(Outcome::Missed(never_taken()));
     }
-    let template = template(whatsapp, message.locale);
+    let template = templates(whatsapp, job.claim.row.kind()).of(message.locale);
     let request = whatsapp::Request {
         to: to.clone(),
         body: message.body,
-        content: template.map(|sid| (sid, message.variables)),
+        content: template.map(|sid| (sid.to_owned(), message.variables)),
         validity_seconds: validity(job.start, now),
     };
     Ok(client.deliver(&request, &job.gate))
@@ -250,13 +255,13 @@ fn never_taken() -> Fault {
     Fault::new("too_late", reason)
 }
 
-/// The approved template of a language, else the one for all.
-fn template(whatsapp: &config::Whatsapp, locale: Locale) -> Option<String> {
-    let own = match locale {
-        Locale::Id => &whatsapp.content_sid_id,
-        Locale::En => &whatsapp.content_sid_en,
-    };
-    own.clone().or_else(|| whatsapp.content_sid.clone())
+/// The approved templates of a kind of message.
+pub fn templates(whatsapp: &config::Whatsapp, kind: Kind) -> &ContentSids {
+    match kind {
+        Kind::Reminder => &whatsapp.reminder,
+        Kind::Moved => &whatsapp.moved,
+        Kind::Cancelled => &whatsapp.cancelled,
+    }
 }
 
 /// How long Twilio may keep the message queued, so that it never arrives after the start (Twilio takes 1 to 36,000 s).

@@ -13,7 +13,7 @@ use diesel::{
 use log::{Level, error, warn};
 
 use super::{
-    Pass,
+    Pass, correct,
     summary::{Channels, Tally},
     take,
     window::Window,
@@ -36,8 +36,11 @@ pub fn run(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<()>
     let bring = |db: &mut Db| {
         let mut brought = Channels::default();
         recover(db, pass, now, &mut brought)?;
+        // Looked for before the corrections put rows where there were none.
+        let passed = overlooked(db, pass, now)?;
+        correct::enqueue(db, pass, now, &mut brought)?;
         enqueue(db, pass, now, &mut brought)?;
-        miss(db, pass, now, &mut brought)?;
+        miss(db, pass, passed, now, &mut brought)?;
         Ok(brought)
     };
     let mut brought = db::again(db, &pass.config.database, |db| db::write(db, bring))?;
@@ -109,8 +112,14 @@ fn enqueue(
 }
 
 /// What can no longer be told: sessions nobody was told of in time, and rows whose session begins.
-fn miss(db: &mut Db, pass: &Pass, now: DateTime<Utc>, brought: &mut Channels) -> QueryResult<()> {
-    for passed in overlooked(db, pass, now)? {
+fn miss(
+    db: &mut Db,
+    pass: &Pass,
+    passed: Vec<Due>,
+    now: DateTime<Utc>,
+    brought: &mut Channels,
+) -> QueryResult<()> {
+    for passed in passed {
         for channel in pass.channels() {
             let missed = enqueue::insert_missed(db, &passed, channel, now)?;
             brought.of(channel).missed += missed;

@@ -7,8 +7,8 @@ use diesel::QueryResult;
 
 use crate::{
     db::{self, Db},
-    ledger::claim::Row,
-    platform::{self, Participant},
+    ledger::{Kind, claim::Row},
+    platform::{self, Participant, standing::has_cancellations},
 };
 
 /// Session and user.
@@ -18,21 +18,40 @@ fn key(row: &Row) -> Key {
     (row.session_id, row.user_id)
 }
 
+/// What the platform says of somebody and a session.
+pub enum Says {
+    TakesPart(Participant),
+    /// Would take part, but the session does not take place. Only asked for rows that say so.
+    InVain(Participant),
+}
+
 /// What the platform says now of the people of these rows.
-pub fn people(db: &mut Db, rows: &[Row]) -> QueryResult<HashMap<Key, Participant>> {
-    let sessions = rows.iter().map(|row| row.session_id).collect();
-    let users = rows.iter().map(|row| row.user_id).collect();
+pub fn people(db: &mut Db, rows: &[Row]) -> QueryResult<HashMap<Key, Says>> {
+    let mut people = HashMap::new();
+    let cancelled = || rows.iter().filter(|row| row.kind() == Kind::Cancelled);
+    if cancelled().next().is_some() && has_cancellations(db)? {
+        let (sessions, users) = cancelled().map(key).unzip();
+        let found = platform::told_in_vain(db, sessions, users)?;
+        people.extend(found.into_iter().map(|one| (of(&one), Says::InVain(one))));
+    }
+    let (sessions, users) = rows.iter().map(key).unzip();
     let found = platform::participants_of(db, sessions, users)?;
-    let keyed = found
-        .into_iter()
-        .map(|one| ((one.session_id, one.user_id), one));
-    Ok(keyed.collect())
+    people.extend(
+        found
+            .into_iter()
+            .map(|one| (of(&one), Says::TakesPart(one))),
+    );
+    Ok(people)
+}
+
+fn of(participant: &Participant) -> Key {
+    (participant.session_id, participant.user_id)
 }
 
 /// What has been read, and whether it still holds.
 #[derive(Default)]
 pub struct Roster {
-    people: HashMap<Key, Participant>,
+    people: HashMap<Key, Says>,
     asked: HashSet<Key>,
     version: Option<i64>,
 }
@@ -65,8 +84,8 @@ impl Roster {
         Ok(())
     }
 
-    /// The participant that a row is for; `None`: not a participant any more.
-    pub fn find(&self, row: &Row) -> Option<&Participant> {
+    /// What is so of the participant that a row is for; `None`: not a participant any more.
+    pub fn find(&self, row: &Row) -> Option<&Says> {
         self.people.get(&key(row))
     }
 

@@ -9,18 +9,20 @@ use log::Level;
 use super::{
     Pass,
     line::{self, Doubt, Job},
-    roster::{self, Roster},
+    roster::{self, Roster, Says},
     summary::Tally,
 };
 use crate::{
     db::{AT_ONCE, Db},
     gate::Gate,
     ledger::{
-        Channel,
+        Channel, Kind,
         claim::{self, Row},
         close::LAST_MOMENT,
+        correct::told::{self, Told},
         status,
     },
+    message::News,
     outcome::Fault,
     platform::Participant,
     text,
@@ -68,24 +70,38 @@ pub fn jobs(
                 Err(ending) => endings.add(row, ending),
             }
         }
+        let rows: Vec<&Row> = ready_rows.iter().map(|(row, _)| row).collect();
+        let told = told::before(db, channel, &rows)?;
         let claims = claim::claim(db, ready_rows, &pass.claimant, now)?;
-        let jobs = claims.into_iter().zip(people);
-        taken
-            .jobs
-            .extend(jobs.map(|(claim, (participant, start, doubt))| Job {
+        let jobs = claims.into_iter().zip(people).zip(told);
+        taken.jobs.extend(
+            jobs.map(|((claim, (participant, start, doubt)), told)| Job {
+                news: news(&claim.row, told.as_ref(), pass),
+                corrects: told.and_then(|told| told.message_id),
                 claim,
                 doubt,
                 participant,
                 start,
                 gate: Gate::default(),
                 begun: OnceLock::new(),
-            }));
+            }),
+        );
         endings.write(db, channel, now, &mut taken.tally)?;
         if all {
             break;
         }
     }
     Ok(taken)
+}
+
+/// What a row tells those who were told something else.
+fn news(row: &Row, told: Option<&Told>, pass: &Pass) -> News {
+    let old_start = || pass.zone.parse(told?.start()?);
+    match row.kind() {
+        Kind::Reminder => News::Reminder,
+        Kind::Moved => News::Moved { from: old_start() },
+        Kind::Cancelled => News::Cancelled,
+    }
 }
 
 /// What there is to know of a WhatsApp message that may have been taken; a mail is known by its Message-ID.
@@ -129,32 +145,14 @@ pub fn cancel_gone(
 /// Whether a row may still be delivered, and where to.
 pub fn ready(
     row: &Row,
-    found: Option<&Participant>,
+    found: Option<&Says>,
     channel: Channel,
     pass: &Pass,
     now: DateTime<Utc>,
 ) -> Result<(Participant, DateTime<Utc>, String), Ending> {
-    let cancelled = |code: &str, reason: String| (status::CANCELLED, Fault::new(code, reason));
-    let Some(participant) = found else {
-        return Err(cancelled(
-            "left",
-            "no longer a participant, or the session was cancelled".into(),
-        ));
-    };
-    if participant.scheduled_at != row.scheduled_at {
-        return Err(cancelled(
-            "moved",
-            format!(
-                "the session was moved to {}",
-                text::one_line(&participant.scheduled_at, 30)
-            ),
-        ));
-    }
+    let participant = still_true(row, found)?;
     if channel == Channel::Whatsapp && !participant.opted_in() {
-        return Err(cancelled(
-            "opted_out",
-            "no longer wants WhatsApp messages".into(),
-        ));
+        return Err(cancelled("opted_out", "no longer wants WhatsApp messages"));
     }
     let Some(start) = pass.zone.parse(&row.scheduled_at) else {
         return Err((status::FAILED, no_time(&row.scheduled_at)));
@@ -167,6 +165,32 @@ pub fn ready(
     let recipient = line::recipient(channel, participant, pass.config)
         .map_err(|fault| (status::FAILED, fault))?;
     Ok((participant.clone(), start, recipient))
+}
+
+/// Whether what a row says is still so, and of whom.
+fn still_true<'a>(row: &Row, found: Option<&'a Says>) -> Result<&'a Participant, Ending> {
+    match (row.kind(), found) {
+        (Kind::Reminder | Kind::Moved, Some(Says::TakesPart(participant))) => {
+            if participant.scheduled_at == row.scheduled_at {
+                return Ok(participant);
+            }
+            let start = text::one_line(&participant.scheduled_at, 30);
+            let reason = format!("the session was moved to {start}");
+            Err(cancelled("moved", reason))
+        }
+        (Kind::Cancelled, Some(Says::InVain(participant))) => Ok(participant),
+        (Kind::Cancelled, Some(Says::TakesPart(_))) => {
+            Err(cancelled("restored", "the session takes place again"))
+        }
+        _ => Err(cancelled(
+            "left",
+            "no longer a participant, or the session was cancelled",
+        )),
+    }
+}
+
+fn cancelled(code: &str, reason: impl AsRef<str>) -> Ending {
+    (status::CANCELLED, Fault::new(code, reason))
 }
 
 /// What is wrong with a start that nobody can read.

@@ -1,9 +1,12 @@
-//! What stands under the name of the view: nothing, ours, or an operator's own and what is wrong with that.
+//! What stands under the name of a view: nothing, ours, or an operator's own and what is wrong with that.
 
 use anyhow::Result;
 use diesel::QueryResult;
 
-use super::view::{MARKER, NAME};
+use super::{
+    cancellations,
+    view::{self, MARKER},
+};
 use crate::{
     db::{self, Db},
     exit::{self, Exit},
@@ -31,19 +34,20 @@ const COLUMNS: [&str; 17] = [
 ];
 
 /// What is wrong with an operator's own view: columns it lacks, or has in a type that cannot be read.
-#[derive(Default)]
 pub struct Flaws {
+    view: &'static str,
     missing: Vec<&'static str>,
     mistyped: Vec<String>,
 }
 
 impl Flaws {
-    pub fn read(db: &mut Db) -> QueryResult<Self> {
-        let there = db::columns(db, NAME)?;
+    pub fn read(db: &mut Db, view: &'static str) -> QueryResult<Self> {
+        let there = db::columns(db, view)?;
         let lacks = |column: &&str| !there.iter().any(|name| name == column);
         Ok(Self {
+            view,
             missing: COLUMNS.into_iter().filter(lacks).collect(),
-            mistyped: db::mistyped(db, NAME)?,
+            mistyped: db::mistyped(db, view)?,
         })
     }
 
@@ -52,23 +56,23 @@ impl Flaws {
     pub fn check(&self) -> Result<()> {
         if !self.missing.is_empty() {
             let missing = self.missing.join(", ");
-            return Err(wrong(&format!(
+            return Err(self.wrong(&format!(
                 "lacks {missing}: give it these columns, NULL where there is nothing"
             )));
         }
         if !self.mistyped.is_empty() {
             let mistyped = self.mistyped.join("; ");
-            return Err(wrong(&format!("gives a wrong type: {mistyped} (use CAST)")));
+            return Err(self.wrong(&format!("gives a wrong type: {mistyped} (use CAST)")));
         }
         Ok(())
     }
+
+    fn wrong(&self, what: &str) -> anyhow::Error {
+        exit::error(Exit::Config, format!("your own {} {what}", self.view))
+    }
 }
 
-fn wrong(what: &str) -> anyhow::Error {
-    exit::error(Exit::Config, format!("your own {NAME} {what}"))
-}
-
-/// What stands under the view's name.
+/// What stands under a view's name.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub enum Standing {
     #[default]
@@ -80,13 +84,13 @@ pub enum Standing {
 }
 
 impl Standing {
-    pub fn read(db: &mut Db) -> QueryResult<Self> {
+    pub fn read(db: &mut Db, view: &str) -> QueryResult<Self> {
         // The text first: the columns of a view that lags behind its tables cannot be asked for.
-        let text = db::view_definition(db, NAME)?;
+        let text = db::view_definition(db, view)?;
         if let Some(text) = text.filter(|text| text.contains(MARKER)) {
             return Ok(Standing::Ours(text));
         }
-        let columns = db::columns(db, NAME)?;
+        let columns = db::columns(db, view)?;
         Ok(if columns.is_empty() {
             Standing::Missing
         } else if columns.iter().any(|column| column == MARKER) {
@@ -96,4 +100,22 @@ impl Standing {
             Standing::Theirs
         })
     }
+}
+
+/// Whether cancelled sessions can be told from those that somebody has left.
+pub fn has_cancellations(db: &mut Db) -> QueryResult<bool> {
+    Ok(!db::columns(db, cancellations::NAME)?.is_empty())
+}
+
+/// # Errors
+/// Ends with 78 where `migrate` has made the view of the participants, but not yet the one of the cancellations.
+pub fn check_cancellations(db: &mut Db) -> Result<()> {
+    if has_cancellations(db)? || !matches!(Standing::read(db, view::NAME)?, Standing::Ours(_)) {
+        return Ok(());
+    }
+    let text = format!(
+        "REMINDER_CORRECTIONS=on needs the view {}: run `reminders migrate`",
+        cancellations::NAME
+    );
+    Err(exit::error(Exit::Config, text))
 }

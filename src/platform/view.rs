@@ -124,18 +124,26 @@ impl Platform {
     }
 
     /// Courses are called by their `title`, on some platforms by their `name`.
-    fn title_column(&self) -> Option<&'static str> {
+    pub(super) fn title_column(&self) -> Option<&'static str> {
         ["title", "name"]
             .into_iter()
             .find(|column| self.has("courses", column))
     }
 
     /// `alias.column`, or `NULL` where the platform has no such column.
-    fn column(&self, table: &str, alias: &str, column: &str) -> String {
+    pub(super) fn column(&self, table: &str, alias: &str, column: &str) -> String {
         if self.has(table, column) {
             format!("{alias}.{column}")
         } else {
             "NULL".into()
+        }
+    }
+
+    /// The same of a text, of which an empty one is none.
+    pub(super) fn text(&self, sql: &ViewSql, table: &str, alias: &str, column: &str) -> String {
+        match self.column(table, alias, column) {
+            null if null == "NULL" => null,
+            column => format!("nullif(trim({}), '')", (sql.text)(&column)),
         }
     }
 
@@ -149,18 +157,12 @@ impl Platform {
     /// `coalesce(…, false)` and `+ 0` change no result: they keep planners from indexes on flags that most rows have, and
     /// from multiplying their guesses of how many rows have them down to one.
     pub fn view(&self, sql: &ViewSql) -> String {
-        let view = self.unmarked_view(sql);
-        let marked = format!(",\n    '{:016x}' AS {MARKER}\nFROM", fingerprint(&view));
-        view.replacen("\nFROM", &marked, 1)
+        marked(&self.unmarked_view(sql))
     }
 
     fn unmarked_view(&self, sql: &ViewSql) -> String {
         let title = format!("c.{}", self.title_column().unwrap_or("title"));
-        // An empty text is none.
-        let text = |table, alias, column| match self.column(table, alias, column) {
-            null if null == "NULL" => null,
-            column => format!("nullif(trim({}), '')", (sql.text)(&column)),
-        };
+        let text = |table, alias, column| self.text(sql, table, alias, column);
         format!(
             "{create} {NAME} AS
 SELECT {session_id} AS session_id, {course_id} AS course_id,
@@ -203,6 +205,13 @@ WHERE {conditions};",
 
     /// Who is a participant of what, as far as the platform's columns say.
     fn conditions(&self, sql: &ViewSql) -> Vec<String> {
+        let mut conditions = self.session_conditions(sql);
+        conditions.extend(self.user_conditions());
+        conditions
+    }
+
+    /// Which sessions take place.
+    pub(super) fn session_conditions(&self, sql: &ViewSql) -> Vec<String> {
         let status = format!("coalesce({}, '') <> 'cancelled'", (sql.text)("s.status"));
         let session = [
             ("deleted_at", "s.deleted_at IS NULL"),
@@ -210,20 +219,25 @@ WHERE {conditions};",
             ("status", &status),
         ];
         let course = [("deleted_at", "c.deleted_at IS NULL")];
-        let user = [
-            ("status", "u.status = 'active'"),
-            ("deleted_at", "u.deleted_at IS NULL"),
-        ];
         let conditions = [
             self.all("course_sessions", &session),
             self.all("courses", &course),
-            self.all("users", &user),
-            Some("q.id IS NULL".to_owned()),
         ];
         conditions.into_iter().flatten().collect()
     }
 
-    fn enrollment_conditions(&self) -> Vec<String> {
+    /// Who is written to, and which of several profiles counts.
+    pub(super) fn user_conditions(&self) -> Vec<String> {
+        let user = [
+            ("status", "u.status = 'active'"),
+            ("deleted_at", "u.deleted_at IS NULL"),
+        ];
+        let one_profile = "q.id IS NULL".to_owned();
+        let active = self.all("users", &user);
+        active.into_iter().chain([one_profile]).collect()
+    }
+
+    pub(super) fn enrollment_conditions(&self) -> Vec<String> {
         let enrollment = [
             ("status", "e.status = 'active'"),
             ("deleted_at", "e.deleted_at IS NULL"),
@@ -246,6 +260,12 @@ WHERE {conditions};",
             .collect();
         (!present.is_empty()).then(|| format!("coalesce({}, false)", present.join(" AND ")))
     }
+}
+
+/// The statement with a last column that tells what it makes from an operator's own, and an older one of ours from this.
+pub(super) fn marked(view: &str) -> String {
+    let marker = format!(",\n    '{:016x}' AS {MARKER}\nFROM", fingerprint(view));
+    view.replacen("\nFROM", &marker, 1)
 }
 
 /// FNV-1a of 64 bits: databases keep a view in their own words, but its marker as it is.

@@ -90,9 +90,9 @@ fn client(base: &str, max_per_second: f64) -> Client {
             connections: 2,
             max_per_second,
         }),
-        content_sid: None,
-        content_sid_id: None,
-        content_sid_en: None,
+        reminder: config::ContentSids::default(),
+        moved: config::ContentSids::default(),
+        cancelled: config::ContentSids::default(),
     })
 }
 

@@ -15,6 +15,7 @@ mod check;
 mod clock;
 mod command_line;
 mod config;
+mod corrections;
 mod crash;
 mod demo;
 mod due;

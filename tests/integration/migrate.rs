@@ -10,6 +10,7 @@ use crate::{
 const LEDGER: &str = "session_reminder_deliveries";
 const LOG: &str = "session_reminder_logs";
 const VIEW: &str = "session_participants";
+const CANCELLATIONS: &str = "session_cancellations";
 
 /// Takes back the platform's two notification migrations.
 fn without_notifications(platform: &Platform) {
@@ -78,7 +79,7 @@ fn of_a_platform_that_lacks_nothing_not_a_table_and_not_a_row_is_changed() {
     let after = platform.schema();
     assert!(tables.iter().all(|table| after.contains(table)));
     let is_ours = |line: &&String| {
-        [VIEW, LEDGER, "__diesel"]
+        [VIEW, CANCELLATIONS, LEDGER, "__diesel"]
             .iter()
             .any(|name| line.contains(name))
     };
@@ -89,7 +90,7 @@ fn of_a_platform_that_lacks_nothing_not_a_table_and_not_a_row_is_changed() {
         .into_iter()
         .filter(|name| !tables.iter().any(|table| table.contains(name)))
         .collect();
-    assert_eq!(added, [VIEW, LEDGER]);
+    assert_eq!(added, [CANCELLATIONS, VIEW, LEDGER]);
     assert_eq!(dump(&platform), data);
 }
 
@@ -177,7 +178,9 @@ fn the_view_steps_aside_for_a_table_rebuild_and_comes_back_with_the_new_columns(
     platform.participant(1, "Budi", "budi@example.org");
     platform.participant(2, "Siti", "siti@example.org");
     platform.run(&["migrate", "--drop-view"]).succeeds();
-    assert!(!platform.relations().contains(&VIEW.to_owned()));
+    for view in [VIEW, CANCELLATIONS] {
+        assert!(!platform.relations().contains(&view.to_owned()));
+    }
     let lacking = platform.send().exits(78);
     assert!(
         lacking.stderr.contains(VIEW) && lacking.stderr.contains("reminders migrate"),
@@ -243,7 +246,9 @@ fn uninstalling_takes_the_view_and_only_when_asked_the_record_of_what_was_sent()
     platform.participant(1, "Budi", "budi@example.org");
     platform.send().succeeds();
     platform.run(&["migrate", "--uninstall"]).succeeds();
-    assert!(!platform.relations().contains(&VIEW.to_owned()));
+    for view in [VIEW, CANCELLATIONS] {
+        assert!(!platform.relations().contains(&view.to_owned()));
+    }
     platform.run(&["migrate"]).succeeds();
     platform.send().succeeds();
     assert_eq!(smtp.mails().len(), 1, "the record was kept");

@@ -183,6 +183,27 @@ fn the_documents_rights_are_enough() {
     story.opt_in_works();
 }
 
+#[test]
+fn the_documents_rights_are_enough_for_corrections() {
+    if on_sqlite() {
+        return;
+    }
+    let mut story = story();
+    story.user.may(&block("send"));
+    story.platform = story.platform.set("REMINDER_CORRECTIONS", "on");
+    story.platform.send().exits(1);
+    story.platform.run(&["check"]).succeeds();
+    story.platform.sql("DELETE FROM course_sessions");
+    let now = "2026-11-23T16:01:00+07:00";
+    story
+        .platform
+        .run(&["send", "--dry-run", "--now", now])
+        .succeeds();
+    story.platform.send_at(now).succeeds();
+    assert_eq!(story.smtp.mails().len(), 8);
+    assert_eq!(story.twilio.created().len(), 4);
+}
+
 /// The seed's.
 const TABLES: [&str; 6] = [
     "users",

@@ -42,6 +42,7 @@ fn an_empty_file_is_a_new_database() {
             "course_sessions",
             "courses",
             "enrollments",
+            "session_cancellations",
             VIEW,
             LEDGER,
             LOG,

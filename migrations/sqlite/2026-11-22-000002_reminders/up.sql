@@ -1,6 +1,8 @@
 -- The ledger: one row per session start, participant, channel, kind and lead. It is the deduplication log, the outbox and
 -- the audit trail at once. scheduled_at holds the platform's digits; every other time is UTC. No foreign keys into the
 -- platform's tables: what was sent stays on record when a session is deleted.
+-- lead_minutes says which reminder of a start it is. A correction (kind moved or cancelled) has its number there, -1, -2, ...,
+-- within its session, user and channel: a session can be moved there, back, and there again.
 CREATE TABLE IF NOT EXISTS session_reminder_deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
     course_session_id BIGINT NOT NULL,

@@ -6,8 +6,9 @@ use crate::{
     db::{self, Db},
     legacy,
     platform::{
+        cancellations,
         standing::{Flaws, Standing},
-        view::Platform,
+        view::{self, Platform},
     },
 };
 
@@ -17,8 +18,10 @@ pub struct Found {
     relations: Vec<String>,
     pub platform: Platform,
     pub standing: Standing,
-    /// Of an operator's own view.
-    pub flaws: Flaws,
+    /// Of the second view, `session_cancellations`.
+    pub cancellations: Standing,
+    /// Of an operator's own views.
+    pub flaws: Vec<Flaws>,
     pub log_columns: Vec<String>,
     pub done: db::Done,
     pub laravel: Vec<String>,
@@ -26,15 +29,22 @@ pub struct Found {
 
 impl Found {
     pub fn read(db: &mut Db) -> QueryResult<Self> {
-        let standing = Standing::read(db)?;
-        let flaws = match standing {
-            Standing::Theirs => Flaws::read(db)?,
-            _ => Flaws::default(),
-        };
+        let standing = Standing::read(db, view::NAME)?;
+        let cancellations = Standing::read(db, cancellations::NAME)?;
+        let mut flaws = Vec::new();
+        for (name, standing) in [
+            (view::NAME, &standing),
+            (cancellations::NAME, &cancellations),
+        ] {
+            if *standing == Standing::Theirs {
+                flaws.push(Flaws::read(db, name)?);
+            }
+        }
         Ok(Self {
             relations: db::relations(db)?,
             platform: Platform::read(db)?,
             standing,
+            cancellations,
             flaws,
             log_columns: db::columns(db, legacy::TABLE)?,
             done: db::Done::read(db)?,

@@ -62,9 +62,10 @@ pub fn plan(plan: &Plan, pass: &Pass) -> Result<String> {
     for one in &plan.reminders {
         let start = text::one_line(&one.scheduled_at, 30);
         let (channel, session, user) = (one.channel, one.session_id, one.user_id);
+        let kind = one.kind.map(|kind| format!(", {kind}")).unwrap_or_default();
         writeln!(
             text,
-            "  {channel:<9} session {session} at {start}, user {user}: {}",
+            "  {channel:<9} session {session} at {start}{kind}, user {user}: {}",
             one.to
         )?;
     }
