@@ -5,10 +5,7 @@ mod disk;
 use std::{
     fs,
     process::Command,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex},
 };
 
 use self::disk::{Ballast, Disk};
@@ -89,12 +86,16 @@ fn on_a_full_disk_nobody_is_told_and_the_next_pass_with_room_goes_on() {
     }
 }
 
-/// A mail server that does something while it takes the 20th mail.
+/// A mail server that does something while it takes the 20th mail; the others wait for that.
 fn smtp_that(acts: impl Fn() + Send + Sync + 'static) -> Smtp {
-    let taken = AtomicUsize::new(0);
+    let taken = Mutex::new(0);
     let server = Smtp::builder().script(move |phase, _| {
-        if phase == Phase::Body && taken.fetch_add(1, SeqCst) == 19 {
-            acts();
+        if phase == Phase::Body {
+            let mut taken = taken.lock().unwrap();
+            *taken += 1;
+            if *taken == 20 {
+                acts();
+            }
         }
         Reply::Accept
     });

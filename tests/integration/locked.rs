@@ -1,10 +1,7 @@
 //! Somebody who keeps the database locked for longer than a pass waits: no delivery without a record, nobody twice.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
+    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
@@ -77,21 +74,30 @@ fn a_lock_from_the_beginning_ends_the_pass_with_one_line_and_tells_nobody() {
     }
 }
 
-/// A mail server that locks the database, once its place is known, for `time` while it takes the tenth mail.
+/// A mail server that locks the database, once its place is known, for `time` while it takes the tenth mail; the others
+/// wait until the lock is held.
 fn locking(place: &Arc<Mutex<String>>, time: Duration) -> Smtp {
-    let (place, taken) = (Arc::clone(place), AtomicUsize::new(0));
+    let (place, taken) = (Arc::clone(place), Mutex::new(0));
     let server = Smtp::builder().script(move |phase, _| {
-        if phase == Phase::Body && taken.fetch_add(1, SeqCst) == 9 {
-            let mut holder = Database::open(BackEnd::chosen(), &place.lock().unwrap());
-            holder.run(locks()[0]).unwrap();
-            thread::spawn(move || {
-                thread::sleep(time);
-                unlock(&mut holder);
-            });
+        if phase == Phase::Body {
+            let mut taken = taken.lock().unwrap();
+            *taken += 1;
+            if *taken == 10 {
+                lock_for(time, &place.lock().unwrap());
+            }
         }
         Reply::Accept
     });
     server.start()
+}
+
+fn lock_for(time: Duration, place: &str) {
+    let mut holder = Database::open(BackEnd::chosen(), place);
+    holder.run(locks()[0]).unwrap();
+    thread::spawn(move || {
+        thread::sleep(time);
+        unlock(&mut holder);
+    });
 }
 
 #[test]
