@@ -9,7 +9,7 @@ use diesel::{
     update,
 };
 
-use super::{AGAIN, HELD, claim::Claim, delay, follow::first_look, status};
+use super::{AGAIN, HELD, claim::Claim, delay, follow::looks::first_look, status};
 use crate::{
     db::{ByRow, Db, schema::session_reminder_deliveries as ledger},
     outcome::{Fault, Outcome},

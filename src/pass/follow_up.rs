@@ -23,7 +23,10 @@ use crate::{
     exit,
     ledger::{
         Channel,
-        follow::{self, End, Learnt, Taken},
+        follow::{
+            self, Taken,
+            learnt::{self, End, Learnt},
+        },
     },
     outcome::Outcome,
     whatsapp::{Client, Fates},
@@ -113,7 +116,7 @@ fn learn(db: &mut Db, pass: &Pass, rows: &[Taken], fates: &Fates, tally: &mut Ta
         .iter()
         .map(|(row, word, outcome)| Learnt::new(row, word, outcome, pass.zone, now))
         .collect();
-    let record = |db: &mut Db| follow::record(db, &learnt, now);
+    let record = |db: &mut Db| learnt::record(db, &learnt, now);
     let (failed, again) = db::write(db, record).context("could not write")?;
     tally.failed += failed;
     tally.retried += again;
