@@ -12,6 +12,7 @@
 //! What Twilio refuses is refused with its codes before the script is asked. What it would silently ignore, or only
 //! mistakenly be sent (an unknown field, a JSON body), panics, and with that fails the test when the server is dropped.
 
+mod exchanges;
 mod http;
 mod messages;
 mod rules;
@@ -188,6 +189,7 @@ impl Shared {
             let Some(response) = self.respond(&request, &mut connection) else {
                 return;
             };
+            exchanges::note(&request, &response);
             if connection.respond(&response).is_err() || request.closes() {
                 return;
             }
