@@ -23,7 +23,7 @@ use std::{
 use chrono::NaiveDateTime;
 use log::{Level, info, log, warn};
 
-use self::winding_up::same;
+use self::{overdue::Awake, winding_up::same};
 use super::{
     Pass,
     account::{self, Finished},
@@ -102,7 +102,7 @@ pub fn run(
         stop: Arc::clone(&lines.stop),
         open: 0,
         opening: 0,
-        since: Instant::now(),
+        awake: Awake::default(),
         outstanding: Vec::new(),
         roster: Roster::default(),
         finished: Vec::new(),
@@ -143,8 +143,7 @@ struct Coordinator<'a> {
     /// Lines that are open, and lines that are being opened.
     open: usize,
     opening: usize,
-    /// When the first one began to be.
-    since: Instant,
+    awake: Awake,
     /// Jobs that the lines have.
     outstanding: Vec<Shared>,
     roster: Roster,
@@ -217,8 +216,10 @@ impl<'a> Coordinator<'a> {
     /// takes too long.
     fn wait(&mut self, events: &Receiver<Event>) {
         let mut first = events.recv_timeout(LOOK).ok();
+        self.awake.look();
         while first.is_none() && !self.pass.interrupt.came() && !self.is_overdue() {
             first = events.recv_timeout(LOOK).ok();
+            self.awake.look();
         }
         for event in first.into_iter().chain(events.try_iter()) {
             self.note(event);

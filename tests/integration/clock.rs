@@ -106,13 +106,15 @@ impl Drop for Stopped {
     }
 }
 
-/// What the pass says when it is woken.
+/// What the pass says when it is woken. Calls to Twilio have timed out meanwhile, so that it may end with 75.
 fn wake(mut stopped: Stopped) -> String {
     signal(&stopped.0, "-CONT");
-    assert!(stopped.0.wait().unwrap().success());
+    let code = stopped.0.wait().unwrap().code();
     let mut said = String::new();
     let stderr = stopped.0.stderr.as_mut().unwrap();
     stderr.read_to_string(&mut said).unwrap();
+    println!("woken: {code:?}\n{said}");
+    assert!(matches!(code, Some(0 | 75)), "{code:?}");
     said
 }
 
