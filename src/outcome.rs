@@ -29,9 +29,7 @@ impl Fault {
             after: None,
         }
     }
-}
 
-impl Fault {
     /// How long the other side has asked to wait.
     pub fn wait(&self) -> chrono::Duration {
         let wait = self.after.map(chrono::Duration::from_std);

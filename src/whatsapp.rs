@@ -9,13 +9,16 @@ mod messages;
 mod pace;
 mod twilio;
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 
 use crate::config;
 use crate::gate::Gate;
-use crate::outcome::{Fault, Outcome};
+use crate::outcome::Outcome;
 
 pub use fate::Fates;
+pub use messages::Unread;
 
 /// One WhatsApp message ready to go.
 #[derive(Debug, Clone)]
@@ -48,7 +51,9 @@ pub struct Trace<'a> {
     pub since: DateTime<Utc>,
     /// The session's start in words, which every message of it has...
     pub phrase: &'a str,
-    /// ...but for those of a template that words it otherwise: then the whole text tells.
+    /// ...as the recipient's name (`-` where there is none)...
+    pub name: &'a str,
+    /// ...but for those of a template that words them otherwise: then the whole text tells.
     pub body: &'a str,
     /// Messages that are known to be others.
     pub known: &'a [String],
@@ -72,7 +77,7 @@ impl Client {
 
     /// Looks for a message that may have been taken: found, it was sent; the error means that this cannot be told now.
     /// In a folder of files nothing is ever in doubt.
-    pub fn find(&self, trace: &Trace<'_>) -> Result<Option<Outcome>, Fault> {
+    pub fn find(&self, trace: &Trace<'_>) -> Result<Option<Outcome>, Unread> {
         match self {
             Client::Twilio(twilio) => twilio.find(trace),
             Client::File(_) => Ok(None),
@@ -80,9 +85,15 @@ impl Client {
     }
 
     /// What became of these messages, the oldest of which is from `since`, by the host's clock.
-    pub fn fates(&self, sids: &[String], since: DateTime<Utc>) -> Result<Fates, Fault> {
+    /// What can be learnt before `until`; the error means that nothing can be learnt now.
+    pub fn fates(
+        &self,
+        sids: &[String],
+        since: DateTime<Utc>,
+        until: Instant,
+    ) -> Result<Fates, Unread> {
         match self {
-            Client::Twilio(twilio) => twilio.fates(sids, since),
+            Client::Twilio(twilio) => twilio.fates(sids, since, until),
             Client::File(_) => Ok(Fates::new()),
         }
     }

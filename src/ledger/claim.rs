@@ -154,11 +154,21 @@ fn due<'a>(channel: Channel, scope: &'a Scope, now: DateTime<Utc>) -> _ {
         .filter(session)
 }
 
-/// The messages to a recipient that are known: those of other rows, and those that were taken and could not be delivered.
-pub fn message_ids(db: &mut Db, channel: Channel, recipient: &str) -> QueryResult<Vec<String>> {
+/// The messages that are known since then: those of other rows, and those to this recipient that were taken and could not
+/// be delivered.
+pub fn message_ids(
+    db: &mut Db,
+    channel: Channel,
+    recipient: &str,
+    since: DateTime<Utc>,
+) -> QueryResult<Vec<String>> {
+    let sent = ledger::sent_at.assume_not_null().ge(since.naive_utc());
+    let undelivered = ledger::sent_at
+        .is_null()
+        .and(ledger::recipient.assume_not_null().eq(recipient));
     ledger::table
         .filter(ledger::channel.eq(channel.name()))
-        .filter(ledger::recipient.eq(recipient))
+        .filter(sent.or(undelivered))
         .filter(ledger::message_id.is_not_null())
         .select(ledger::message_id.assume_not_null())
         .load(db)

@@ -245,12 +245,20 @@ impl<'a> Coordinator<'a> {
                     );
                 }
             }
-            Event::Done(job, outcome) => {
-                self.outstanding.retain(|other| !same(other, &job));
-                self.finished.push((job, Some(outcome)));
-            }
+            Event::Done(job, outcome) => self.done(job, outcome),
             Event::Stopped(fault) => self.stop(fault),
             Event::Untouched(job) => self.take_back(&job),
+        }
+    }
+
+    /// The answer to a delivery that was given up in doubt is still the true one; what was given back never left.
+    fn done(&mut self, job: Shared, outcome: Outcome) {
+        self.outstanding.retain(|other| !same(other, &job));
+        let earlier = self.finished.iter_mut().find(|one| same(&one.0, &job));
+        match earlier {
+            Some((_, None)) => {}
+            Some((_, given_up)) => *given_up = Some(outcome),
+            None => self.finished.push((job, Some(outcome))),
         }
     }
 

@@ -90,9 +90,11 @@ fn ask(pass: &Pass, client: &Client, tally: &mut Tally) -> Result<()> {
             break;
         };
         let sids: Vec<String> = rows.iter().map(|row| row.sid.clone()).collect();
-        match client.fates(&sids, pass.clock.on_host(oldest.and_utc())) {
+        let since = pass.clock.on_host(oldest.and_utc());
+        match client.fates(&sids, since, began + LONGEST) {
             Ok(fates) => learn(&mut db, pass, &rows, &fates, tally)?,
-            Err(fault) => {
+            Err(unread) => {
+                let fault = unread.fault();
                 info!(
                     "what became of {} WhatsApp messages is asked later: {fault}",
                     rows.len()

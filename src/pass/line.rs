@@ -4,6 +4,7 @@ use std::{sync::OnceLock, time::Instant};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
+use super::lines::LEASE_NEEDED;
 use crate::{
     config::{self, Config, ContentSids, MailTransport, WhatsappTransport},
     gate::Gate,
@@ -13,7 +14,7 @@ use crate::{
     outcome::{Fault, Outcome},
     phone,
     platform::Participant,
-    time::DIGITS,
+    time::{Clock, DIGITS},
     whatsapp,
 };
 
@@ -145,12 +146,12 @@ impl Line<'_> {
         job: &Job,
         renderer: &Renderer,
         config: &Config,
-        now: DateTime<Utc>,
+        clock: Clock,
     ) -> Outcome {
         let outcome = match self {
             Line::Mail(mail, connection) => post(mail, connection, job, renderer, config),
             Line::Whatsapp(whatsapp, client) => {
-                message(whatsapp, client, job, renderer, config, now)
+                message(whatsapp, client, job, renderer, config, clock)
             }
         };
         outcome.unwrap_or_else(|outcome| outcome)
@@ -202,7 +203,7 @@ fn message(
     job: &Job,
     renderer: &Renderer,
     config: &Config,
-    now: DateTime<Utc>,
+    clock: Clock,
 ) -> Result<Outcome, Outcome> {
     let message = renderer
         .whatsapp(job.news, &job.participant, job.start, job.claim.rendered_at)
@@ -217,8 +218,10 @@ fn message(
     {
         return Ok(sent);
     }
-    if job.start - now < LAST_MOMENT {
-        return Ok(Outcome::Missed(never_taken()));
+    // The look may have taken long.
+    let now = clock.now();
+    if let Some(outcome) = past_time(job, now) {
+        return Ok(outcome);
     }
     let template = templates(whatsapp, job.claim.row.kind()).of(message.locale);
     let request = whatsapp::Request {
@@ -241,18 +244,27 @@ fn find(
     let trace = whatsapp::Trace {
         to: redirect.unwrap_or(&doubt.recipient),
         since: doubt.since,
-        // The fourth variable is the session's start in words; the built-in text has it too.
+        // The first variable is the name, the fourth the session's start in words; the built-in text has both, too.
+        name: &message.variables[0],
         phrase: &message.variables[3],
         body: &message.body,
         known: &doubt.known,
     };
     let found = client.find(&trace);
-    found.map_err(|fault| Outcome::Retry { fault, after: None })
+    found.map_err(whatsapp::Unread::outcome)
 }
 
-fn never_taken() -> Fault {
-    let reason = "Twilio never had it, as was found out only when it was too late to send it again";
-    Fault::new("too_late", reason)
+/// What becomes of a message that Twilio has not got, when there is no time left to send it again.
+fn past_time(job: &Job, now: DateTime<Utc>) -> Option<Outcome> {
+    job.doubt.as_ref()?;
+    if job.start - now < LAST_MOMENT {
+        let reason =
+            "Twilio never had it, as was found out only when it was too late to send it again";
+        return Some(Outcome::Missed(Fault::new("too_late", reason)));
+    }
+    let reason = "Twilio has not got it, and took too long to say so: it is sent at another time";
+    let fault = Fault::new("in_doubt", reason);
+    (job.claim.lease_until - now < LEASE_NEEDED).then_some(Outcome::Retry { fault, after: None })
 }
 
 /// The approved templates of a kind of message.

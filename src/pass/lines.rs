@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// A delivery is only begun with this much of its lease left: it takes 45 seconds at most, and then must be recorded.
-const LEASE_NEEDED: Duration = Duration::seconds(75);
+pub const LEASE_NEEDED: Duration = Duration::seconds(75);
 
 /// The longest that a delivery takes: begun later than this before the start, it might end after it.
 const DELIVERY: Duration = Duration::seconds(45);
@@ -84,7 +84,7 @@ impl Lines {
             let now = self.pass.clock.now();
             let event = if turn && has_time(&job, now) {
                 let begun = *job.begun.get_or_init(Instant::now);
-                let outcome = self.deliver(&mut line, &job, now);
+                let outcome = self.deliver(&mut line, &job);
                 Event::Done(job, self.weigh(outcome, begun))
             } else {
                 Event::Untouched(job)
@@ -95,8 +95,8 @@ impl Lines {
     }
 
     /// A mistake of ours in one delivery must neither be taken for success nor leave the pass waiting for its end.
-    fn deliver(&self, line: &mut Line<'_>, job: &Job, now: DateTime<Utc>) -> Outcome {
-        let deliver = || line.deliver(job, &self.renderer, self.pass.config, now);
+    fn deliver(&self, line: &mut Line<'_>, job: &Job) -> Outcome {
+        let deliver = || line.deliver(job, &self.renderer, self.pass.config, self.pass.clock);
         catch_unwind(AssertUnwindSafe(deliver)).unwrap_or_else(|_| {
             self.halt(bug());
             Outcome::InDoubt(bug())
@@ -133,7 +133,8 @@ impl Lines {
     }
 }
 
-/// Whether a delivery begun now ends in time, for its lease and for the session.
+/// Whether a delivery begun now ends in time, for its lease and for the session. Of one in doubt it is asked first, and
+/// the time is looked at again.
 fn has_time(job: &Job, now: DateTime<Utc>) -> bool {
     let before_start = job.doubt.is_some() || job.start - now >= DELIVERY;
     job.claim.lease_until - now >= LEASE_NEEDED && before_start

@@ -55,10 +55,7 @@ impl Answer {
                 Some((Channel, words)) => Outcome::Stopped(self.fault(words)),
                 // A limit of WhatsApp's own, maybe of this one recipient.
                 Some((Transient(wait), words)) if wait > 0 => self.transient(words, wait),
-                _ => Outcome::Busy(Fault {
-                    after: self.retry_after,
-                    ..self.fault(TOO_MANY)
-                }),
+                _ => Outcome::Busy(self.too_many()),
             },
             500.. => Outcome::InDoubt(
                 self.fault("Twilio failed, and may or may not have taken the message"),
@@ -72,6 +69,17 @@ impl Answer {
             _ => Outcome::Stopped(
                 self.fault("this is no answer of Twilio's API: check TWILIO_API_BASE"),
             ),
+        }
+    }
+
+    fn too_many(&self) -> Fault {
+        let asked = self.retry_after.map(|after| after.as_secs());
+        let asked = asked.map_or_else(String::new, |seconds| {
+            format!(" (it asks to wait {seconds} s)")
+        });
+        Fault {
+            after: self.retry_after,
+            ..self.fault(&format!("{TOO_MANY}{asked}"))
         }
     }
 

@@ -1,12 +1,13 @@
 //! What became of messages that Twilio has taken: a 201 only says that it will try.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use ureq::http::StatusCode;
 
 use super::code::{Class, meaning};
-use super::messages::{Message, SKEW, unreadable};
+use super::messages::{Message, SKEW, Unread};
 use super::twilio::Twilio;
 use crate::outcome::{Fault, Outcome};
 
@@ -66,19 +67,31 @@ const DELETED: &str = "deleted";
 pub type Fates = HashMap<String, Fate>;
 
 impl Twilio {
-    /// What became of these messages, the oldest of which is from `since`, by the host's clock. Not every one need be in
-    /// the answer. The error means that Twilio cannot be asked now.
-    pub fn fates(&self, sids: &[String], since: DateTime<Utc>) -> Result<Fates, Fault> {
+    /// What became of these messages, the oldest of which is from `since`, by the host's clock, as far as it can be learnt
+    /// now and before `until`. The error means that nothing could.
+    pub fn fates(
+        &self,
+        sids: &[String],
+        since: DateTime<Utc>,
+        until: Instant,
+    ) -> Result<Fates, Unread> {
         let mut fates = Fates::new();
+        let mut last = Ok(());
         if sids.len() > FEW {
-            self.read_list(&sids.iter().collect(), since, &mut fates)?;
+            last = self.read_list(&sids.iter().collect(), since, until, &mut fates);
         }
         let unseen = sids.iter().filter(|sid| !fates.contains_key(*sid));
-        for sid in unseen.take(SINGLY).cloned().collect::<Vec<_>>() {
-            let fate = self.fate(&sid)?;
-            fates.insert(sid, fate);
+        let unseen: Vec<String> = unseen.take(SINGLY).cloned().collect();
+        for sid in unseen {
+            if matches!(last, Err(Unread::Down(_))) || Instant::now() >= until {
+                break;
+            }
+            last = self.fate(&sid).map(|fate| drop(fates.insert(sid, fate)));
         }
-        Ok(fates)
+        match last {
+            Err(unread) if fates.is_empty() => Err(unread),
+            _ => Ok(fates),
+        }
     }
 
     /// Reads the sender's messages, newest first, until all that are wanted were seen or all that come are older.
@@ -86,8 +99,9 @@ impl Twilio {
         &self,
         wanted: &HashSet<&String>,
         since: DateTime<Utc>,
+        until: Instant,
         fates: &mut Fates,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Unread> {
         let mut url = self.sent_by_us(A_PAGE);
         for _ in 0..MAX_PAGES {
             let page = self.page(&url)?;
@@ -98,15 +112,16 @@ impl Twilio {
                     fates.insert(sid, Fate::of(message));
                 }
             }
+            let done = all_old || fates.len() >= wanted.len() || Instant::now() >= until;
             match page.next_page_uri {
-                Some(next) if fates.len() < wanted.len() && !all_old => url = self.follow(&next),
+                Some(next) if !done => url = self.follow(&next),
                 _ => break,
             }
         }
         Ok(())
     }
 
-    fn fate(&self, sid: &str) -> Result<Fate, Fault> {
+    fn fate(&self, sid: &str) -> Result<Fate, Unread> {
         match self.get(&self.message(sid))? {
             (StatusCode::NOT_FOUND, _) => Ok(Fate {
                 status: DELETED.to_owned(),
@@ -114,8 +129,8 @@ impl Twilio {
             }),
             (StatusCode::OK, body) => serde_json::from_slice(&body)
                 .map(Fate::of)
-                .map_err(|_| unreadable("its answer is no message")),
-            (other, _) => Err(unreadable(&format!("it answers {other}"))),
+                .map_err(|_| Unread::now("its answer is no message")),
+            (status, _) => Err(Unread::answered(status)),
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
+use ureq::Error;
 use ureq::http::{StatusCode, header};
 use url::form_urlencoded;
 
-use super::twilio::{Twilio, words};
-use crate::outcome::Fault;
+use super::code::{NO_ACCOUNT, NOT_ALLOWED};
+use super::twilio::{Twilio, not_sent, words};
+use crate::outcome::{Fault, Outcome};
 
 /// Twilio's clock and ours may differ by so much.
 pub(super) const SKEW: Duration = Duration::seconds(60);
@@ -66,32 +68,71 @@ impl Twilio {
         format!("{}{next}", self.base)
     }
 
-    pub(super) fn page(&self, url: &str) -> Result<Page, Fault> {
+    pub(super) fn page(&self, url: &str) -> Result<Page, Unread> {
         match self.get(url)? {
             (StatusCode::OK, body) => serde_json::from_slice(&body)
-                .map_err(|_| unreadable("its answer is no list of messages")),
-            (other, _) => Err(unreadable(&format!("it answers {other}"))),
+                .map_err(|_| Unread::now("its answer is no list of messages")),
+            (status, _) => Err(Unread::answered(status)),
         }
     }
 
-    pub(super) fn get(&self, url: &str) -> Result<(StatusCode, Vec<u8>), Fault> {
+    pub(super) fn get(&self, url: &str) -> Result<(StatusCode, Vec<u8>), Unread> {
         let call = self
             .agent
             .get(url)
             .header(header::AUTHORIZATION, &self.authorization)
             .call();
-        let mut response = call.map_err(|error| unreadable(&words(&error)))?;
+        let mut response = call.map_err(|error| Unread::failed(&error))?;
         let body = response
             .body_mut()
             .with_config()
             .limit(MAX_PAGE)
             .read_to_vec();
-        let body = body.map_err(|error| unreadable(&words(&error)))?;
+        let body = body.map_err(|error| Unread::now(&words(&error)))?;
         Ok((response.status(), body))
     }
 }
 
-pub(super) fn unreadable(why: &str) -> Fault {
-    let reason = format!("Twilio's list of messages cannot be read ({why})");
-    Fault::new("in_doubt", reason)
+/// Why Twilio could not be asked.
+pub enum Unread {
+    /// It would not answer the next question either.
+    Down(Fault),
+    /// Perhaps the next one.
+    Now(Fault),
+}
+
+impl Unread {
+    pub(super) fn now(why: &str) -> Self {
+        let reason = format!("Twilio's list of messages cannot be read ({why})");
+        Unread::Now(Fault::new("in_doubt", reason))
+    }
+
+    pub(super) fn answered(status: StatusCode) -> Self {
+        let down = |words| Unread::Down(Fault::new(format!("http {}", status.as_u16()), words));
+        match status.as_u16() {
+            401 | 403 => down(NOT_ALLOWED),
+            404 => down(NO_ACCOUNT),
+            _ => Self::now(&format!("it answers {status}")),
+        }
+    }
+
+    fn failed(error: &Error) -> Self {
+        match not_sent(error) {
+            Outcome::Stopped(fault) => Unread::Down(fault),
+            _ => Self::now(&words(error)),
+        }
+    }
+
+    pub fn fault(self) -> Fault {
+        let (Unread::Down(fault) | Unread::Now(fault)) = self;
+        fault
+    }
+
+    /// What it means for a message that was to be looked for: it stays in doubt.
+    pub fn outcome(self) -> Outcome {
+        match self {
+            Unread::Down(fault) => Outcome::Stopped(fault),
+            Unread::Now(fault) => Outcome::Retry { fault, after: None },
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::thread;
 
 use super::*;
 use crate::config::{Twilio, Whatsapp, WhatsappTransport, secret::Secret};
+use crate::outcome::Fault;
 
 /// One request as the server saw it: its head and its form.
 type Seen = Arc<Mutex<Vec<(String, Vec<(String, String)>)>>>;

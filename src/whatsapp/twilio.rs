@@ -1,7 +1,9 @@
 //! Twilio's Messages API: `POST /2010-04-01/Accounts/{sid}/Messages.json`. It knows no idempotency key, so nothing here
 //! ever sends a request a second time, and what cannot be known for sure is left in doubt.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -37,6 +39,8 @@ pub struct Twilio {
     pub(super) authorization: String,
     auth_token: String,
     pub(super) from: String,
+    /// Messages that were found to be those of rows in doubt.
+    pub(super) adopted: Mutex<HashSet<String>>,
     pace: Pace,
 }
 
@@ -54,6 +58,7 @@ impl Twilio {
             authorization: format!("Basic {credentials}"),
             auth_token: token.to_owned(),
             from: settings.from.clone(),
+            adopted: Mutex::default(),
             pace: Pace::per_second(settings.max_per_second),
         }
     }
@@ -217,7 +222,7 @@ fn in_doubt(error: &Error) -> Outcome {
 
 /// Nothing of the message left us. A connection that broke under the head of the request was a kept one that the server
 /// had just closed; everything else would meet the next message too.
-fn not_sent(error: &Error) -> Outcome {
+pub(super) fn not_sent(error: &Error) -> Outcome {
     if let Error::Io(io) = error
         && matches!(
             io.kind(),

@@ -139,6 +139,20 @@ fn the_pass_that_uses_up_most_of_the_days_budget_says_so_once() {
 }
 
 #[test]
+fn a_pass_that_uses_up_all_of_the_days_budget_says_so_and_what_waits_says_how_much() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 10).set("MAIL_MAX_PER_DAY", "10");
+    let run = platform.send().succeeds();
+    assert!(run.stderr.contains("10 of the 10 mails"), "{}", run.stderr);
+    platform.participant(11, "Siti", "siti@example.org");
+    platform.participant(12, "Tono", "tono@example.org");
+    let run = platform.send_at("2026-11-23T16:01:00+07:00").exits(75);
+    let spent = "MAIL_MAX_PER_DAY=10 is reached: 2 wait";
+    assert!(run.stderr.contains(spent), "{}", run.stderr);
+    assert_eq!(run.complaints().len(), 1, "{}", run.stderr);
+}
+
+#[test]
 fn the_nearest_sessions_come_first_where_the_days_budget_is_short() {
     let smtp = Smtp::start();
     let platform = due(&smtp, 2).set("MAIL_MAX_PER_DAY", "2");

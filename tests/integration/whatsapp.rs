@@ -430,7 +430,7 @@ fn while_twilio_cannot_be_asked_a_message_in_doubt_is_not_sent() {
     let platform = platform(&twilio, 1);
     platform.send();
     let platform = platform.set("TWILIO_API_BASE", "http://127.0.0.1:9");
-    platform.send_at(AFTER_THE_LEASE).succeeds();
+    platform.send_at(AFTER_THE_LEASE).exits(75);
     assert_eq!(platform.ledger()[0].split('|').nth(2), Some("pending"));
     let platform = platform.set("TWILIO_API_BASE", &twilio.base());
     platform.send_at("2026-11-23T16:10:00+07:00").succeeds();
@@ -444,11 +444,78 @@ fn a_message_that_stays_in_doubt_for_an_hour_after_the_start_is_unknown_and_not_
     let platform = platform(&twilio, 1);
     platform.send();
     let platform = platform.set("TWILIO_API_BASE", "http://127.0.0.1:9");
-    platform.send_at(AFTER_THE_LEASE).succeeds();
-    platform.send_at("2026-11-23T17:30:00+07:00").succeeds();
+    platform.send_at(AFTER_THE_LEASE).exits(75);
+    platform.send_at("2026-11-23T17:30:00+07:00").exits(75);
     assert_eq!(platform.ledger()[0].split('|').nth(2), Some("pending"));
     platform.send_at("2026-11-23T18:00:00+07:00").exits(1);
     assert_eq!(platform.ledger()[0].split('|').nth(2), Some("unknown"));
+}
+
+/// Two people with one telephone, neither of whose messages was answered, and only the first of which Twilio has.
+fn two_in_doubt(names: [&str; 2], redirect: Option<&str>) {
+    let count = AtomicUsize::new(0);
+    let twilio = Twilio::script(move |_| match count.fetch_add(1, Ordering::Relaxed) {
+        0 => Answer::CreateThenDrop,
+        1 => Answer::Drop,
+        _ => Answer::Created,
+    });
+    let mut platform = Platform::seed()
+        .whatsapp(&twilio)
+        .set("TWILIO_CONNECTIONS", "1");
+    platform.session(1, START);
+    for (id, name) in [1, 2].into_iter().zip(names) {
+        platform.participant(id, name, &format!("p{id}@example.org"));
+        let number = redirect.map_or_else(|| number(1), |_| number(id));
+        platform.opted_in(id, &number);
+    }
+    if let Some(to) = redirect {
+        platform = platform.set("REMINDER_REDIRECT_WHATSAPP", to);
+    }
+    platform.send();
+    platform.send_at(AFTER_THE_LEASE).succeeds();
+    assert_eq!(twilio.created().len(), 2);
+    let mut told = platform.rows(
+        "message_id",
+        "session_reminder_deliveries WHERE status = 'sent'",
+    );
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), 2);
+    let bodies = twilio.created().into_iter().map(|one| one.body.unwrap());
+    for (body, name) in bodies.zip(names) {
+        assert!(body.contains(name), "{body}");
+    }
+}
+
+#[test]
+fn two_messages_in_doubt_to_one_number_are_not_taken_for_each_other() {
+    two_in_doubt(["Budi", "Siti"], None);
+    two_in_doubt(["Budi", "Budi"], None);
+    two_in_doubt(["Budi", "Siti"], Some("+6281234500000"));
+    two_in_doubt(["Budi", "Budi"], Some("+6281234500000"));
+}
+
+#[test]
+fn a_look_that_twilio_refuses_stops_the_channel_and_keeps_the_doubt() {
+    let twilio = always(|| Answer::CreateThenDrop);
+    let platform = platform(&twilio, 3);
+    platform.send();
+    let platform = platform.set("TWILIO_AUTH_TOKEN", "00000000000000000000000000000000");
+    let run = platform.send_at(AFTER_THE_LEASE).exits(75);
+    assert!(
+        run.stderr
+            .contains("check TWILIO_SID and TWILIO_AUTH_TOKEN"),
+        "{}",
+        run.stderr
+    );
+    let platform = platform.set("TWILIO_AUTH_TOKEN", AUTH_TOKEN);
+    platform.send_at("2026-11-23T16:10:00+07:00").succeeds();
+    assert_eq!(twilio.posts(), 3);
+    let all = platform.rows(
+        "status, count(*)",
+        "session_reminder_deliveries GROUP BY status",
+    );
+    assert_eq!(all, ["sent|3"]);
 }
 
 #[test]

@@ -138,7 +138,9 @@ fn write(db: &mut Db, status: &str, rows: &[&Learnt], now: DateTime<Utc>) -> Que
 fn forget_sending(db: &mut Db, rows: &[&Learnt]) -> QueryResult<usize> {
     let pending = ledger::table
         .filter(ledger::id.eq_any(ids(rows)))
-        .filter(ledger::status.eq(status::PENDING));
+        .filter(ledger::status.eq(status::PENDING))
+        // Of a row that another pass has moved on meanwhile this is no longer so: its doubt is a newer one's.
+        .filter(ledger::sent_at.is_not_null());
     update(pending)
         .set((
             ledger::sent_at.eq(None::<NaiveDateTime>),

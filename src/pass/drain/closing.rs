@@ -14,9 +14,11 @@ use crate::{
 
 impl Coordinator<'_> {
     pub(super) fn close_channel(&mut self) {
-        if self.fault.is_none() && self.is_budget_spent() && self.waiting() > 0 {
-            let reason = "MAIL_MAX_PER_DAY is reached: the rest waits until mails of yesterday no longer count";
-            self.fault = Some(Fault::new("budget", reason));
+        if self.fault.is_none() && self.is_budget_spent() {
+            self.fault = match self.waiting() {
+                0 => None,
+                waiting => Some(self.spent(waiting)),
+            };
         }
         self.warn_of_budget();
         if let Some(fault) = self.fault.take() {
@@ -27,6 +29,15 @@ impl Coordinator<'_> {
             let reason = "the pass's time is over, the next one goes on";
             self.report.tally.stop(Exit::TryLater, reason);
         }
+    }
+
+    fn spent(&self, waiting: usize) -> Fault {
+        let max = self.transport.max_per_day().unwrap_or_default();
+        let reason = format!(
+            "MAIL_MAX_PER_DAY={max} is reached: {waiting} wait until others were sent 24 hours ago, or are missed; raise it if the \
+             mail provider allows more"
+        );
+        Fault::new("budget", reason)
     }
 
     fn is_budget_spent(&mut self) -> bool {
@@ -45,9 +56,11 @@ impl Coordinator<'_> {
             return;
         };
         let (before, after) = (self.left_before, self.left_of_the_day());
+        // A budget that is spent while others wait stops the channel, which is said instead.
         if let Ok(left) = after
-            && (1..=max / 5).contains(&left)
+            && left <= max / 5
             && before > max / 5
+            && self.fault.is_none()
         {
             let sent = max.saturating_sub(left);
             warn!("{sent} of the {max} mails of MAIL_MAX_PER_DAY were sent within 24 hours");

@@ -55,6 +55,6 @@ impl Coordinator<'_> {
 }
 
 /// Whether both are the same claim.
-pub(super) fn same(one: &Job, other: &Job) -> bool {
-    one.claim.row.id == other.claim.row.id
+pub(super) fn same(one: &Shared, other: &Shared) -> bool {
+    Arc::ptr_eq(one, other)
 }
