@@ -80,6 +80,8 @@ pub enum Outcome {
     Stopped(Fault),
     /// Certainly not sent, and now it is too late.
     Missed(Fault),
+    /// Certainly not sent, and not to be sent any more.
+    Cancelled(Fault),
 }
 
 impl Outcome {

@@ -127,6 +127,7 @@ impl<'a> Settled<'a> {
                 (status::FAILED, None, fault)
             }
             Outcome::Missed(fault) => (status::MISSED, None, fault),
+            Outcome::Cancelled(fault) => (status::CANCELLED, None, fault),
             Outcome::Retry { fault, after } => {
                 let asked = after.and_then(|after| Duration::from_std(after).ok());
                 let wait = soon.max(asked.unwrap_or_default());
@@ -149,6 +150,8 @@ impl<'a> Settled<'a> {
     fn rendered_at(&self) -> Option<NaiveDateTime> {
         match self.status {
             status::SENDING => Some(self.claim.rendered_at.naive_utc()),
+            // It may be owed again, and then nothing is in doubt.
+            status::CANCELLED => None,
             _ => self.claim.row.rendered_at,
         }
     }

@@ -190,6 +190,7 @@ mod tests {
             Outcome::InDoubt(fault) => ("in doubt", fault),
             Outcome::Stopped(fault) => ("stopped", fault),
             Outcome::Missed(fault) => ("missed", fault),
+            Outcome::Cancelled(fault) => ("cancelled", fault),
         }
     }
 

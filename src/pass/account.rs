@@ -32,6 +32,7 @@ pub fn tally(tally: &mut Tally, outcome: &Outcome) {
         Outcome::Sent { .. } => tally.sent += 1,
         Outcome::Failed(_) | Outcome::Refused(_) | Outcome::OptedOut(_) => tally.failed += 1,
         Outcome::Missed(_) => tally.missed += 1,
+        Outcome::Cancelled(_) => tally.cancelled += 1,
         Outcome::Retry { .. } | Outcome::Stopped(_) => tally.retried += 1,
         // Counted by the pass that finds out.
         Outcome::InDoubt(_) | Outcome::Busy(_) => {}
@@ -57,6 +58,7 @@ pub fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
             error!("{what} failed: {fault}")
         }
         Outcome::Missed(fault) => error!("{what} was missed: {fault}"),
+        Outcome::Cancelled(fault) => info!("{what} is cancelled: {fault}"),
         // The pass has said that it was stopped; the next one says what is in doubt.
         Outcome::InDoubt(fault) if fault.code == INTERRUPTED => {
             info!("{what} is in doubt: {fault}")

@@ -24,6 +24,8 @@ pub struct Job {
     pub claim: Claim,
     /// Set when the message may have been taken already.
     pub doubt: Option<Doubt>,
+    /// Set when it is not to be sent any more: what becomes of it unless it was taken.
+    pub otherwise: Option<Outcome>,
     pub participant: Participant,
     /// Of a cancelled session, when it was to be.
     pub start: DateTime<Utc>,
@@ -217,6 +219,9 @@ fn message(
         && let Some(sent) = find(client, doubt, &message, config)?
     {
         return Ok(sent);
+    }
+    if let Some(ending) = &job.otherwise {
+        return Ok(ending.clone());
     }
     // The look may have taken long.
     let now = clock.now();

@@ -154,6 +154,7 @@ impl Story {
         let found = held.job.doubt.is_some() && !arrived.is_empty();
         let outcome = match chance {
             _ if found => sent(id),
+            _ if held.job.otherwise.is_some() => held.job.otherwise.clone().unwrap(),
             _ if too_late => Outcome::Missed(Fault::new("too_late", "")),
             0..3 => sent(id),
             3..6 => Outcome::InDoubt(Fault::new("lost", "")),
@@ -165,7 +166,7 @@ impl Story {
             9 if id % 2 == 0 => Outcome::Busy(Fault::new("20429", "")),
             _ => Outcome::Stopped(Fault::new("421", "")),
         };
-        if !found && !too_late && chance < 5 {
+        if !found && held.job.otherwise.is_none() && !too_late && chance < 5 {
             // Whatever comes a second time is a mail, in doubt until then, and the same mail.
             let in_doubt = held.job.claim.row.in_doubt_since();
             let again = held.channel == Channel::Mail && in_doubt == arrived.first().copied();

@@ -23,7 +23,7 @@ use crate::{
         status,
     },
     message::News,
-    outcome::Fault,
+    outcome::{Fault, Outcome},
     platform::Participant,
     text,
 };
@@ -38,6 +38,9 @@ pub struct Taken {
 
 /// Why a row is not delivered: the status it ends in, and the reason.
 type Ending = (&'static str, Fault);
+
+/// Who gets it, when the session starts, and where it goes.
+type Ready = (Participant, DateTime<Utc>, String);
 
 /// Claims up to `room` rows, nearest start first. To be called in a transaction.
 pub fn jobs(
@@ -61,13 +64,19 @@ pub fn jobs(
         let (mut ready_rows, mut people, mut endings) =
             (Vec::new(), Vec::new(), Endings::default());
         for row in rows {
-            match ready(&row, roster.find(&row), channel, pass, now) {
-                Ok((participant, start, recipient)) => {
+            let says = roster.find(&row);
+            let (found, otherwise) = match ready(&row, says, channel, pass, now) {
+                Ok(found) => (Some(found), None),
+                Err(ending) => (asked_about(&row, says, channel, pass), Some(ending)),
+            };
+            match (found, otherwise) {
+                (Some((participant, start, recipient)), otherwise) => {
                     let doubt = doubt(db, &row, channel, pass)?;
                     ready_rows.push((row, recipient));
-                    people.push((participant, start, doubt));
+                    people.push((participant, start, doubt, otherwise.map(outcome)));
                 }
-                Err(ending) => endings.add(row, ending),
+                (None, Some(ending)) => endings.add(row, ending),
+                (None, None) => {}
             }
         }
         let rows: Vec<&Row> = ready_rows.iter().map(|(row, _)| row).collect();
@@ -75,16 +84,19 @@ pub fn jobs(
         let claims = claim::claim(db, ready_rows, &pass.claimant, now)?;
         let jobs = claims.into_iter().zip(people).zip(told);
         taken.jobs.extend(
-            jobs.map(|((claim, (participant, start, doubt)), told)| Job {
-                news: news(&claim.row, told.as_ref(), pass),
-                corrects: told.and_then(|told| told.message_id),
-                claim,
-                doubt,
-                participant,
-                start,
-                gate: Gate::default(),
-                begun: OnceLock::new(),
-            }),
+            jobs.map(
+                |((claim, (participant, start, doubt, otherwise)), told)| Job {
+                    otherwise,
+                    news: news(&claim.row, told.as_ref(), pass),
+                    corrects: told.and_then(|told| told.message_id),
+                    claim,
+                    doubt,
+                    participant,
+                    start,
+                    gate: Gate::default(),
+                    begun: OnceLock::new(),
+                },
+            ),
         );
         endings.write(db, channel, now, &mut taken.tally)?;
         if all {
@@ -150,7 +162,7 @@ pub fn ready(
     channel: Channel,
     pass: &Pass,
     now: DateTime<Utc>,
-) -> Result<(Participant, DateTime<Utc>, String), Ending> {
+) -> Result<Ready, Ending> {
     let participant = still_true(row, found)?;
     if channel == Channel::Whatsapp && !participant.opted_in() {
         return Err(cancelled("opted_out", "no longer wants WhatsApp messages"));
@@ -166,6 +178,25 @@ pub fn ready(
     let recipient = line::recipient(channel, participant, pass.config)
         .map_err(|fault| (status::FAILED, fault))?;
     Ok((participant.clone(), start, recipient))
+}
+
+/// A message in doubt that is not to be sent any more is still looked for at Twilio: who has it has been told. As
+/// [`ready`]; `None` where it cannot be known by its words.
+fn asked_about(row: &Row, found: Option<&Says>, channel: Channel, pass: &Pass) -> Option<Ready> {
+    let doubt = channel == Channel::Whatsapp && row.in_doubt_since().is_some();
+    let recipient = row.former_recipient().filter(|_| doubt)?;
+    let (Says::TakesPart(participant) | Says::InVain(participant)) = found?;
+    let start = pass.zone.parse(&row.scheduled_at)?;
+    Some((participant.clone(), start, recipient.to_owned()))
+}
+
+/// How a row ends whose message Twilio has not got.
+fn outcome((status, fault): Ending) -> Outcome {
+    match status {
+        status::CANCELLED => Outcome::Cancelled(fault),
+        status::MISSED => Outcome::Missed(fault),
+        _ => Outcome::Failed(fault),
+    }
 }
 
 /// Whether what a row says is still so, and of whom.

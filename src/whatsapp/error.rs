@@ -161,6 +161,7 @@ mod tests {
             Outcome::InDoubt(fault) => ("in doubt", fault),
             Outcome::Stopped(fault) => ("stopped", fault),
             Outcome::Missed(fault) => ("missed", fault),
+            Outcome::Cancelled(fault) => ("cancelled", fault),
         };
         (name, &fault.code, &fault.reason)
     }

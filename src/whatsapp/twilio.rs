@@ -151,6 +151,7 @@ impl Twilio {
             Outcome::InDoubt(fault) => Outcome::InDoubt(clean(fault)),
             Outcome::Stopped(fault) => Outcome::Stopped(clean(fault)),
             Outcome::Missed(fault) => Outcome::Missed(clean(fault)),
+            Outcome::Cancelled(fault) => Outcome::Cancelled(clean(fault)),
         }
     }
 }

@@ -496,6 +496,33 @@ fn two_messages_in_doubt_to_one_number_are_not_taken_for_each_other() {
 }
 
 #[test]
+fn a_message_in_doubt_is_looked_for_also_where_it_is_not_to_be_sent_any_more() {
+    let changes = [
+        "UPDATE course_sessions SET scheduled_at = '2026-11-24 17:00:00'",
+        "UPDATE user_profiles SET whatsapp_opt_in = false",
+    ];
+    for taken in [true, false] {
+        let (answer, end): (fn() -> Answer, _) = match taken {
+            true => (|| Answer::CreateThenDrop, "sent"),
+            false => (|| Answer::Drop, "cancelled"),
+        };
+        for change in changes {
+            let twilio = always(answer);
+            let platform = platform(&twilio, 1);
+            platform.send();
+            platform.sql(change);
+            platform.send_at(AFTER_THE_LEASE).succeeds();
+            assert_eq!(
+                platform.ledger()[0].split('|').nth(2),
+                Some(end),
+                "{change}"
+            );
+            assert_eq!(twilio.posts(), 1, "{change}");
+        }
+    }
+}
+
+#[test]
 fn a_look_that_twilio_refuses_stops_the_channel_and_keeps_the_doubt() {
     let twilio = always(|| Answer::CreateThenDrop);
     let platform = platform(&twilio, 3);

@@ -137,6 +137,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::InDoubt(_) => "in doubt",
         Outcome::Stopped(_) => "stopped",
         Outcome::Missed(_) => "missed",
+        Outcome::Cancelled(_) => "cancelled",
     }
 }
 

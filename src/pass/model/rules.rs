@@ -56,7 +56,7 @@ pub struct Change<'a> {
 }
 
 /// Every change of status that the stories must have seen.
-pub const ALL_CHANGES: [&str; 15] = [
+pub const ALL_CHANGES: [&str; 16] = [
     " > pending",
     " > missed",
     "pending > sending",
@@ -71,6 +71,7 @@ pub const ALL_CHANGES: [&str; 15] = [
     "sending > sent",
     "sending > missed",
     "sending > failed",
+    "sending > cancelled",
     "lost record",
 ];
 
@@ -226,8 +227,7 @@ fn taken(world: &World, me: &str, old: &Row, new: &Row) -> bool {
         return old.rendered_at == new.rendered_at && ended(world, old, new);
     }
     let asked = old.channel == "whatsapp" && old.rendered_at.is_some();
-    is_owed(world, old)
-        && (asked || !begins_now(world, old))
+    (asked || is_owed(world, old) && !begins_now(world, old))
         && new.attempts == old.attempts + 1
         && new.claimed_by.as_deref() == Some(me)
         && new.lease_until == Some(now + LEASE)
@@ -251,6 +251,9 @@ fn recorded(world: &World, fences: &[Fence], old: &Row, new: &Row) -> bool {
         Some(Outcome::Sent { .. }) => (attempts, status) == (0, SENT) && new.message_id.is_some(),
         Some(Outcome::Failed(_) | Outcome::Refused(_) | Outcome::OptedOut(_)) => {
             (attempts, status) == (0, FAILED)
+        }
+        Some(Outcome::Cancelled(_)) => {
+            (attempts, status) == (0, CANCELLED) && new.rendered_at.is_none()
         }
         Some(Outcome::Missed(_)) => (attempts, status) == (0, MISSED) && begins_now(world, old),
         Some(Outcome::Retry { .. } | Outcome::Stopped(_)) => {
