@@ -1,9 +1,11 @@
 //! SQLite: a file, one writer at a time.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::{ErrorKind, Read},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result};
@@ -108,9 +110,21 @@ pub fn glance(path: &Path) -> Option<SqliteConnection> {
 
 /// Bytes 18 and 19 of the header are 2 in write-ahead-log mode (SQLite file format, section 1.3.3).
 fn is_wal(path: &Path) -> bool {
-    let mut header = [0; 20];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
-    read.is_ok() && header[18..20] == [2, 2]
+    header(path).get(18..20) == Some(&[2, 2])
+}
+
+/// The first bytes of a database file as it was when this process first asked; none where they could not be read. Read
+/// once, before SQLite opens the file: who closes a file gives up every lock that his process has on it, those of the
+/// other connections among them (POSIX; sqlite.org/howtocorrupt.html, 2.2).
+fn header(path: &Path) -> Vec<u8> {
+    static READ: Mutex<BTreeMap<PathBuf, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let read = || {
+        let mut start = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(20).read_to_end(&mut start));
+        read.map_or_else(|_| Vec::new(), |_| start)
+    };
+    let mut all = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    all.entry(path.to_owned()).or_insert_with(read).clone()
 }
 
 fn has_log(path: &Path) -> bool {
@@ -134,9 +148,8 @@ fn check_file(path: &Path) -> Result<()> {
     if path.is_dir() {
         return mistake("is a folder, not a database file");
     }
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut start));
-    if read.is_ok() && !start.is_empty() && start != MAGIC {
+    let start = header(path);
+    if !start.is_empty() && !start.starts_with(MAGIC) {
         return mistake("is no SQLite database");
     }
     Ok(())
@@ -198,5 +211,36 @@ pub fn advice(error: &str) -> Option<&'static str> {
         Some("another program has kept it locked for more than 10 s; end that, if it hangs")
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    /// The locks that this process has on a file, as the kernel lists them.
+    fn locks(path: &Path) -> usize {
+        let (inode, process) = (std::fs::metadata(path).unwrap().ino(), std::process::id());
+        let all = std::fs::read_to_string("/proc/locks").unwrap();
+        let ours = |line: &&str| {
+            line.contains(&format!(" {process} ")) && line.contains(&format!(":{inode} "))
+        };
+        all.lines().filter(ours).count()
+    }
+
+    #[test]
+    fn a_second_connection_leaves_the_locks_of_the_first_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("platform.sqlite");
+        let mut first = connect(&path, "rwc").unwrap();
+        first.batch_execute("CREATE TABLE t (x)").unwrap();
+        begin(&mut first).unwrap();
+        first.batch_execute("INSERT INTO t VALUES (1)").unwrap();
+        let before = locks(&path);
+        assert!(before > 0);
+        drop(open(&path).unwrap());
+        assert_eq!(locks(&path), before);
     }
 }
