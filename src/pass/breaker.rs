@@ -20,9 +20,9 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// The outcome of a delivery begun then as it is to be recorded, and why the channel stops, if it does. Refusals that have been recorded as the
-    /// recipient's before the third one came stay so: held with the channel they would come first again, and might keep
-    /// everybody else from ever being told.
+    /// The outcome of a delivery begun then as it is to be recorded, and why the channel stops, if it does. Refusals that
+    /// have been recorded as the recipient's before the third one came stay so: held with the channel they would come first
+    /// again, and might keep everybody else from ever being told.
     pub fn weigh(&mut self, outcome: Outcome, begun: Instant) -> (Outcome, Option<Fault>) {
         match outcome {
             Outcome::Refused(fault) => self.refused(fault),

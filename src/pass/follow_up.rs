@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Messages that are asked about together.
-const AT_ONCE: i64 = 1000;
+const TOGETHER: i64 = 1000;
 
 /// A pass does not follow up longer than this; the next one goes on.
 pub const LONGEST: Duration = Duration::from_secs(60);
@@ -56,7 +56,8 @@ pub fn start(
     transports: &[Arc<Transport<'static>>],
 ) -> QueryResult<Option<Receiver<Tally>>> {
     let twilio = transports.iter().find(|one| one.client().is_some());
-    let (Some(twilio), true) = (twilio, any(db, pass)?) else {
+    let asks = db::again(db, &pass.config.database, |db| any(db, pass))?;
+    let (Some(twilio), true) = (twilio, asks) else {
         return Ok(None);
     };
     let (pass, twilio) = (Arc::clone(pass), Arc::clone(twilio));
@@ -84,7 +85,7 @@ fn ask(pass: &Pass, client: &Client, tally: &mut Tally) -> Result<()> {
     let mut db = db::open(&pass.config.database)?;
     while began.elapsed() < LONGEST && !pass.interrupt.came() {
         let now = pass.clock.now();
-        let take = |db: &mut Db| follow::take(db, &pass.scope, pass.zone, AT_ONCE, now);
+        let take = |db: &mut Db| follow::take(db, &pass.scope, pass.zone, TOGETHER, now);
         let rows = db::write(&mut db, take).context("could not claim them")?;
         let Some(oldest) = rows.iter().map(|row| row.sent_at).min() else {
             break;

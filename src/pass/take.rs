@@ -65,18 +65,20 @@ pub fn jobs(
             (Vec::new(), Vec::new(), Endings::default());
         for row in rows {
             let says = roster.find(&row);
-            let (found, otherwise) = match ready(&row, says, channel, pass, now) {
-                Ok(found) => (Some(found), None),
-                Err(ending) => (asked_about(&row, says, channel, pass), Some(ending)),
+            let found = match ready(&row, says, channel, pass, now) {
+                Ok(found) => Ok((found, None)),
+                Err(ending) => match asked_about(&row, says, channel, pass) {
+                    Some(found) => Ok((found, Some(outcome(ending)))),
+                    None => Err(ending),
+                },
             };
-            match (found, otherwise) {
-                (Some((participant, start, recipient)), otherwise) => {
+            match found {
+                Ok(((participant, start, recipient), otherwise)) => {
                     let doubt = doubt(db, &row, channel, pass)?;
                     ready_rows.push((row, recipient));
-                    people.push((participant, start, doubt, otherwise.map(outcome)));
+                    people.push((participant, start, doubt, otherwise));
                 }
-                (None, Some(ending)) => endings.add(row, ending),
-                (None, None) => {}
+                Err(ending) => endings.add(row, ending),
             }
         }
         let rows: Vec<&Row> = ready_rows.iter().map(|(row, _)| row).collect();
