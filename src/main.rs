@@ -10,7 +10,7 @@
 //! legacy     the log of the Laravel command that this program replaces
 //! message    what a participant reads;  mail, whatsapp  how it is handed over;  outcome  what became of that;  gate  when it leaves
 //! health     the ping to a watcher;  metrics  the Prometheus file;  interrupt  SIGTERM and SIGINT
-//! db         which database it is;  time  wall clocks and instants;  phone, text, lock, output, exit  what they say
+//! db         which database it is;  time  wall clocks and instants;  phone, text, table, lock, output, exit  what they say
 //! ```
 //!
 //! Data flows one way: `send` → enqueue → claim → render → deliver → record → exit code.
@@ -37,6 +37,7 @@ mod output;
 mod pass;
 mod phone;
 mod platform;
+mod table;
 mod text;
 mod time;
 mod whatsapp;

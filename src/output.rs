@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, ErrorKind, Write},
+    io::{ErrorKind, Write},
 };
 
 use anyhow::{Context, Result};
@@ -37,9 +37,10 @@ fn escaped(json: &str) -> String {
     safe
 }
 
-/// Prints one line or several. Somebody who stops reading is no error.
+/// Prints one line or several, with their colours only where a terminal shows them and `NO_COLOR` is not set. Somebody
+/// who stops reading is no error.
 pub fn line(text: &impl Display) -> Result<()> {
-    match writeln!(io::stdout().lock(), "{text}") {
+    match writeln!(anstream::stdout().lock(), "{text}") {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => done.context("could not write to stdout"),
     }

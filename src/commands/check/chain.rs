@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     db,
     exit::{self, Exit},
-    text,
+    table::{self, Cell, Table},
 };
 
 /// How a link is.
@@ -85,20 +85,15 @@ impl Chain {
 
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, link) in self.links.iter().enumerate() {
+        let mut table = Table::new();
+        for link in &self.links {
             let verdict = match link.verdict {
-                Verdict::Ok => "ok",
-                Verdict::Warn => "warn",
-                Verdict::Fail => "FAIL",
+                Verdict::Ok => Cell::new("ok").styled(table::GOOD),
+                Verdict::Warn => Cell::new("warn").styled(table::DOUBTFUL),
+                Verdict::Fail => Cell::new("FAIL").styled(table::BAD),
             };
-            let end = if number + 1 < self.links.len() {
-                "\n"
-            } else {
-                ""
-            };
-            let text = text::one_line(&link.text, 1000);
-            write!(f, "{verdict:<4}  {:<8}  {text}{end}", link.link)?;
+            table.row([verdict, Cell::new(link.link), Cell::new(&link.text)]);
         }
-        Ok(())
+        table.fmt(f)
     }
 }
