@@ -40,6 +40,7 @@ mod overlap;
 mod own_tables;
 mod own_view;
 mod participants;
+mod pipelining;
 mod places;
 mod rights;
 mod sending;

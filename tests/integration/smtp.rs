@@ -89,6 +89,8 @@ struct Record {
     mails: Vec<Mail>,
     logins: usize,
     commands: Vec<String>,
+    /// How often answers have left.
+    answers: usize,
     /// Both sides of every connection, for a failing test.
     transcript: String,
 }
@@ -151,6 +153,11 @@ impl Smtp {
     /// Every line the clients sent outside mails, in order, answers to AUTH included.
     pub fn commands(&self) -> Vec<String> {
         self.shared.record.lock().unwrap().commands.clone()
+    }
+
+    /// How often the server has answered, all answers of a pipelined group counted once: the round trips.
+    pub fn round_trips(&self) -> usize {
+        self.shared.record.lock().unwrap().answers
     }
 
     /// The mails as soon as there are `n`; panics with the transcript if there are fewer after 10 s.
