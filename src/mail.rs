@@ -2,6 +2,7 @@
 //! `sendmail` program, and a folder of `.eml` files.
 
 mod address;
+mod calendar;
 mod compose;
 mod file;
 mod opening;

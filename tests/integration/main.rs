@@ -11,6 +11,7 @@ mod tls;
 mod twilio;
 
 mod back_ends;
+mod calendar;
 mod check;
 mod clock;
 mod command_line;

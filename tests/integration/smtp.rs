@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mail_parser::{Message, MessageParser};
+use mail_parser::{Message, MessageParser, MimeHeaders};
 
 use self::session::Session;
 use crate::{loopback::Loopback, tls::Authority};
@@ -280,6 +280,15 @@ impl Mail {
 
     pub fn html(&self) -> String {
         self.parsed().body_html(0).expect("an HTML part").into()
+    }
+
+    /// The attached entry of a calendar.
+    pub fn calendar(&self) -> String {
+        let parsed = self.parsed();
+        let part = parsed.attachment(0).expect("an attachment");
+        let content_type = part.content_type().expect("a Content-Type");
+        assert_eq!(content_type.subtype(), Some("calendar"));
+        part.text_contents().expect("a text").into()
     }
 
     fn parsed(&self) -> Message<'_> {
