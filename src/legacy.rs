@@ -2,9 +2,9 @@
 //! application's zone. It is read so that nobody whom Laravel has told is told again, and kept so that a Laravel command
 //! that still runs leaves our sessions alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
     AggregateExpressionMethods, BoolExpressionMethods, ExpressionMethods,
     NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
@@ -15,69 +15,68 @@ use diesel::{
 
 use crate::{
     db::{
-        Db, Lossy, coalesce,
-        schema::{
-            session_participants as participants, session_reminder_deliveries as ledger,
-            session_reminder_logs as logs,
-        },
+        AT_ONCE, Db, Lossy, coalesce,
+        schema::{session_reminder_deliveries as ledger, session_reminder_logs as logs},
     },
     ledger::{REMINDER, WINDOW_PASSED, status},
     pass::window::Window,
-    platform::{of_session, starts_in},
+    platform,
     time::{WallRange, Zone},
 };
 
 /// The log's name in the database.
 pub const TABLE: &str = "session_reminder_logs";
 
-/// The sessions among those that start in `walls` which Laravel has reminded of: its log has a row from inside the
-/// window, and it is not ours, since the ledger has never had a reminder of this lead for the session.
+const DAY: Duration = Duration::days(1);
+
+/// The sessions among those that start from the first of `starts` to the second which Laravel has reminded of: its log has
+/// a row from inside the window, and it is not ours, since the ledger has never had a reminder of this lead for the session.
+///
+/// The log is asked first: few of its rows are of these hours, however many participants there are.
 pub fn reminded(
     db: &mut Db,
-    walls: &[WallRange],
+    starts: (DateTime<Utc>, DateTime<Utc>),
     session: Option<i64>,
     window: &Window,
     zone: Zone,
 ) -> QueryResult<Vec<i64>> {
-    let started: Vec<(i64, Lossy)> = participants::table
-        .filter(starts_in(walls))
-        .filter(of_session(session))
-        .filter(coalesce(ours(window).select(ledger::id).single_value(), 0).lt(1))
-        .filter(
-            coalesce(
-                logs::table
-                    .filter(logs::course_session_id.eq(participants::session_id))
-                    .select(logs::id)
-                    .single_value(),
-                0,
-            )
-            .gt(0),
-        )
-        .select((
-            participants::session_id,
-            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
-        ))
-        .distinct()
-        .load(db)?;
-    if started.is_empty() {
-        return Ok(Vec::new());
+    let (first, last) = window.of_starts(starts);
+    let sent = not_ours(db, window, (zone.wall(first), zone.wall(last)))?;
+    let walls = zone.walls(starts.0, starts.1);
+    let mut reminded = Vec::new();
+    for some in sent.chunks(AT_ONCE) {
+        let sessions = some.iter().map(|(id, _)| *id).collect();
+        let started = platform::starts_of(db, sessions, &walls, session)?;
+        let by_laravel = |(id, sent): &&(i64, String)| {
+            let times = started.get(id).and_then(|start| zone.parse(start));
+            let times = times.zip(zone.parse(sent));
+            times.is_some_and(|(start, sent)| window.holds(start, sent))
+        };
+        reminded.extend(some.iter().filter(by_laravel).map(|(id, _)| *id));
     }
-    let started: Vec<(i64, String)> = texts(started);
-    let sent = sent_at(db, started.iter().map(|(id, _)| *id).collect())?;
-    let by_laravel = |(id, start): &(i64, String)| {
-        let times = zone
-            .parse(start)
-            .zip(sent.get(id).and_then(|sent| zone.parse(sent)));
-        times.is_some_and(|(start, sent)| window.holds(start, sent))
-    };
-    Ok(started
-        .into_iter()
-        .filter(by_laravel)
-        .map(|(id, _)| id)
-        .collect())
+    Ok(reminded)
 }
 
-/// What the ledger knows of a session of the view, whatever its start was then: when we told of it, the log is ours.
+/// Sessions that were reminded of from `first` to `last`, and not by us; with the time. A day more on each side: how a wall
+/// time is to be read is for the zone to say.
+fn not_ours(
+    db: &mut Db,
+    window: &Window,
+    (first, last): WallRange,
+) -> QueryResult<Vec<(i64, String)>> {
+    let rows: Vec<(i64, Lossy)> = logs::table
+        .filter(logs::sent_at.between(first - DAY, last + DAY))
+        .filter(coalesce(ours(window).select(ledger::id).single_value(), 0).lt(1))
+        .select((
+            logs::course_session_id,
+            sql::<Text>("CAST(session_reminder_logs.sent_at AS CHAR(19))"),
+        ))
+        .load(db)?;
+    let text = |(id, text): (i64, Lossy)| (id, text.into());
+    Ok(rows.into_iter().map(text).collect())
+}
+
+/// What the ledger knows of a session of the log, whatever its start was then: when we told of it, the log is ours.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn ours(window: &Window) -> _ {
     let reminder: &'static str = REMINDER;
@@ -86,7 +85,7 @@ fn ours(window: &Window) -> _ {
     // A window that passed left rows without an entry in the log.
     let passed: &'static str = WINDOW_PASSED;
     ledger::table
-        .filter(ledger::course_session_id.eq(participants::session_id))
+        .filter(ledger::course_session_id.eq(logs::course_session_id))
         .filter(ledger::kind.eq(reminder))
         .filter(ledger::lead_minutes.between(shortest, longest))
         .filter(
@@ -94,23 +93,6 @@ fn ours(window: &Window) -> _ {
                 .is_null()
                 .or(ledger::error_code.assume_not_null().ne(passed)),
         )
-}
-
-fn sent_at(db: &mut Db, sessions: Vec<i64>) -> QueryResult<HashMap<i64, String>> {
-    let rows: Vec<(i64, Lossy)> = logs::table
-        .filter(logs::course_session_id.eq_any(sessions))
-        .select((
-            logs::course_session_id,
-            sql::<Text>("CAST(session_reminder_logs.sent_at AS CHAR(19))"),
-        ))
-        .load(db)?;
-    Ok(texts(rows))
-}
-
-fn texts<C: FromIterator<(i64, String)>>(rows: Vec<(i64, Lossy)>) -> C {
-    rows.into_iter()
-        .map(|(id, text)| (id, text.into()))
-        .collect()
 }
 
 /// The sessions of the ledger rows made at `now` that have no row yet.

@@ -22,7 +22,7 @@ pub mod summary;
 mod take;
 pub mod window;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -33,6 +33,7 @@ use log::warn;
 pub use self::budget::Budget;
 use self::{
     deliver::Told,
+    prepare::Glance,
     summary::{Channels, Summary},
     window::Window,
 };
@@ -54,6 +55,8 @@ pub struct Pass<'a> {
     pub budget: Budget,
     /// Who claims: this process, in a name no other process has.
     pub claimant: String,
+    /// Whether rows are still made while others are delivered: who finds no work waits for more.
+    pub enqueues: AtomicBool,
     /// Whether a signal has asked it to end.
     pub interrupt: Interrupt,
     pub bar: ProgressBar,
@@ -114,16 +117,27 @@ impl Pass<'_> {
     }
 }
 
-/// Whether there is anything to do. Reads only, and as little as possible: this is all that an idle minute costs.
+/// Whether there is anything to do. Reads only.
 pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
-    if ledger::has_open_rows(db)? {
-        return Ok(true);
-    }
-    let (now, channels) = (pass.clock.now(), pass.channels());
+    let now = pass.clock.now();
+    let owed = |db: &mut Db| match prepare::glance(db, pass, now)? {
+        Glance::Nothing => Ok(false),
+        Glance::Maybe => anybody_owed(db, pass, now),
+        Glance::Owed => Ok(true),
+    };
+    Ok(ledger::has_open_rows(db)?
+        || owed(db)?
+        || follow_up::any(db, pass)?
+        || correct::any(db, pass, now)?)
+}
+
+/// Whether a reminder is due, or was overlooked.
+fn anybody_owed(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<bool> {
+    let channels = pass.channels();
     for window in pass.windows() {
         let due = prepare::due(db, pass, &window, now)?;
         if let Some(why) = pass.off(Channel::Mail)
-            && pass.scope.includes(Channel::Mail)
+            && prepare::is_mail_off(pass)
             && enqueue::any(db, &due, &[Channel::Mail])?
         {
             warn!("reminders are due, but no mail is sent: the mail channel is off ({why})");
@@ -132,9 +146,7 @@ pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
             return Ok(true);
         }
     }
-    Ok(follow_up::any(db, pass)?
-        || !prepare::overlooked(db, pass, now)?.is_empty()
-        || correct::any(db, pass, now)?)
+    Ok(!prepare::overlooked(db, pass, now)?.is_empty())
 }
 
 /// Does everything that is due.
@@ -146,8 +158,8 @@ pub fn run(db: &mut Db, pass: &Arc<Pass<'static>>) -> Result<Summary> {
         warn!("{half}");
     }
     let mut channels = Channels::default();
-    prepare::run(db, pass, &mut channels).context("could not enqueue what is due")?;
-    let told = deliver::all(db, pass, &mut channels)?;
+    let more = prepare::run(db, pass, &mut channels).context("could not enqueue what is due")?;
+    let told = deliver::all(db, pass, more, &mut channels)?;
     pass.bar.finish_and_clear();
     if pass.interrupt.came() {
         warn!("{}", pass.interrupt.words());

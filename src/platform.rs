@@ -6,7 +6,7 @@ pub mod profile;
 pub mod standing;
 pub mod view;
 
-use std::mem;
+use std::{collections::HashMap, mem};
 
 use anyhow::Result;
 use chrono::NaiveDateTime;
@@ -185,6 +185,34 @@ pub fn start_of(db: &mut Db, session: i64) -> QueryResult<Option<String>> {
         ))
         .load::<Lossy>(db)?;
     Ok(starts.into_iter().next().map(Lossy::into))
+}
+
+/// Those of these sessions that start in the ranges, and when, in the platform's digits.
+pub fn starts_of(
+    db: &mut Db,
+    sessions: Vec<i64>,
+    walls: &[WallRange],
+    session: Option<i64>,
+) -> QueryResult<HashMap<i64, String>> {
+    let starts = participants::table
+        .filter(participants::session_id.eq_any(sessions))
+        .filter(starts_in(walls))
+        .filter(of_session(session))
+        .select((
+            participants::session_id,
+            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
+        ))
+        .distinct()
+        .load::<(i64, Lossy)>(db)?;
+    let text = |(id, start): (i64, Lossy)| (id, start.into());
+    Ok(starts.into_iter().map(text).collect())
+}
+
+/// Whether the participants of a few sessions are found without reading all enrollments; an operator's own tables are
+/// trusted to be.
+pub fn finds_by_course(db: &mut Db) -> QueryResult<bool> {
+    let indexed = db::indexes(db, "enrollments")?;
+    Ok(indexed.is_empty() || indexed.iter().any(|first| first == "course_id"))
 }
 
 /// A participant whom an operator's own view lists twice (in neighbouring rows) is one, and has opted in if any row says so.

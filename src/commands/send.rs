@@ -5,7 +5,7 @@ mod words;
 use std::{
     io::{self, IsTerminal},
     process,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -197,6 +197,7 @@ fn pass<'a>(config: &'a Config, args: &cli::Send, clock: Clock, zone: Zone) -> P
         },
         budget: Budget::new(args.limit),
         claimant: claimant(),
+        enqueues: AtomicBool::default(),
         interrupt: Interrupt::default(),
         bar: ProgressBar::hidden(),
         show_progress: io::stdout().is_terminal() && args.format == Format::Text,

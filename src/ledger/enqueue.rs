@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
-    NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
+    NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl,
     dsl::{insert_into, sql},
     sql_types::{Bool, Integer, Nullable, Text, Timestamp},
     update,
@@ -35,6 +35,8 @@ pub struct Due {
     /// The starts in the window.
     pub walls: Vec<WallRange>,
     pub session: Option<i64>,
+    /// Where not all are to be looked at: the sessions that are.
+    pub only: Option<Vec<i64>>,
     /// Sessions that Laravel has reminded of.
     pub skip: Vec<i64>,
     /// Users who have told WhatsApp to stop, where the platform does not know.
@@ -54,16 +56,74 @@ pub fn any(db: &mut Db, due: &Due, channels: &[Channel]) -> QueryResult<bool> {
     if due.walls.is_empty() {
         return Ok(false);
     }
-    let owed = channels.iter().fold(nobody(), |any, channel| -> Condition {
-        Box::new(any.or(reachable(*channel, &due.opted_out).and(untold(db, *channel, due))))
-    });
     let first: Vec<i64> = participants::table
         .filter(in_window(due))
-        .filter(owed)
+        .filter(owed(db, due, channels))
         .select(participants::session_id)
         .limit(1)
         .load(db)?;
     Ok(!first.is_empty())
+}
+
+/// Whether [`any`] or [`sessions_without_rows`] may find somebody, in one look at the sessions of both: without an index
+/// on their starts, a look is all that an idle minute costs. `Some(true)` where [`any`] does.
+pub fn may_find(
+    db: &mut Db,
+    due: &Due,
+    passed: &Due,
+    channels: &[Channel],
+) -> QueryResult<Option<bool>> {
+    let walls = joined(&passed.walls, &due.walls);
+    if walls.is_empty() {
+        return Ok(None);
+    }
+    // Of each session first what is so of all its participants: most have been told, and none of them needs to be read.
+    let session: Condition =
+        Box::new(platform::starts_in(&due.walls).or(coalesce(rows(passed), 0).lt(1)));
+    let participant: Condition = Box::new(
+        platform::starts_in(&passed.walls)
+            .and(somebody(channels))
+            .or(owed(db, due, channels)),
+    );
+    participants::table
+        .filter(platform::starts_in(&walls))
+        .filter(of_session(due.session))
+        .filter(session)
+        .filter(participant)
+        .select(platform::starts_in(&due.walls))
+        .first(db)
+        .optional()
+}
+
+/// The sessions of the next reminders that are owed on one of the channels, nearest start first; of about so many reminders.
+pub fn nearest(
+    db: &mut Db,
+    due: &Due,
+    channels: &[Channel],
+    reminders: usize,
+) -> QueryResult<Nearest> {
+    if due.walls.is_empty() {
+        return Ok(Nearest::default());
+    }
+    let mut sessions: Vec<i64> = participants::table
+        .filter(in_window(due))
+        .filter(owed(db, due, channels))
+        .filter(is_whole())
+        .order((participants::scheduled_at, participants::session_id))
+        .limit(reminders.try_into().unwrap_or(i64::MAX))
+        .select(participants::session_id)
+        .load(db)?;
+    let more = sessions.len() >= reminders;
+    sessions.dedup();
+    Ok(Nearest { sessions, more })
+}
+
+/// Sessions in which somebody is owed a reminder.
+#[derive(Default)]
+pub struct Nearest {
+    pub sessions: Vec<i64>,
+    /// Whether there may be others.
+    pub more: bool,
 }
 
 /// Gives every reminder that is due on `channel` its row; how many there were.
@@ -108,10 +168,7 @@ fn insert_rows(
         .filter(in_window(due))
         .filter(reachable(channel, &due.opted_out))
         .filter(untold(db, channel, due))
-        // Whatever an operator's own view lists beside: it must not keep the others from their rows.
-        .filter(participants::session_id.is_not_null())
-        .filter(participants::user_id.is_not_null())
-        .filter(participants::scheduled_at.is_not_null())
+        .filter(is_whole())
         .select((
             participants::session_id,
             participants::user_id,
@@ -216,34 +273,79 @@ pub fn sessions_without_rows(
     if due.walls.is_empty() {
         return Ok(Vec::new());
     }
-    let (shortest, longest) = due.leads();
-    let rows = ledger::table
-        .filter(ledger::course_session_id.eq(participants::session_id))
-        .filter(ledger::scheduled_at.eq(participants::scheduled_at))
-        .filter(ledger::kind.eq(REMINDER))
-        .filter(ledger::lead_minutes.between(shortest, longest));
-    let somebody = channels.iter().fold(nobody(), |any, channel| -> Condition {
-        Box::new(any.or(reachable(*channel, &[])))
-    });
     participants::table
         .filter(in_window(due))
-        .filter(coalesce(rows.select(ledger::id).single_value(), 0).lt(1))
-        .filter(somebody)
+        .filter(coalesce(rows(due), 0).lt(1))
+        .filter(somebody(channels))
         .select(participants::session_id)
         .distinct()
         .load(db)
 }
 
-fn nobody() -> Condition {
-    Box::new(false.into_sql::<Bool>())
+/// The first row, of anybody, for a start and lead.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn rows(due: &Due) -> _ {
+    let reminder: &'static str = REMINDER;
+    let (shortest, longest): (i32, i32) = due.leads();
+    ledger::table
+        .filter(ledger::course_session_id.eq(participants::session_id))
+        .filter(ledger::scheduled_at.eq(participants::scheduled_at))
+        .filter(ledger::kind.eq(reminder))
+        .filter(ledger::lead_minutes.between(shortest, longest))
+        .select(ledger::id)
+        .single_value()
+}
+
+/// Two ranges of starts of which the second follows on the first, as one.
+fn joined(earlier: &[WallRange], later: &[WallRange]) -> Vec<WallRange> {
+    let (mut all, mut later) = (earlier.to_vec(), later.iter());
+    if let (Some(last), Some(first)) = (all.last_mut(), later.as_slice().first())
+        && first.0 - last.1 <= Duration::seconds(1)
+    {
+        last.1 = first.1;
+        later.next();
+    }
+    all.extend(later);
+    all
+}
+
+/// Anybody who can be told on one of the channels.
+fn somebody(channels: &[Channel]) -> Condition {
+    any_of(channels, |channel| reachable(channel, &[]))
+}
+
+/// Anybody who is owed a reminder on one of the channels.
+fn owed(db: &Db, due: &Due, channels: &[Channel]) -> Condition {
+    any_of(channels, |channel| {
+        Box::new(reachable(channel, &due.opted_out).and(untold(db, channel, due)))
+    })
+}
+
+fn any_of(channels: &[Channel], condition: impl Fn(Channel) -> Condition) -> Condition {
+    let nobody: Condition = Box::new(false.into_sql::<Bool>());
+    let or =
+        |any: Condition, channel: &Channel| -> Condition { Box::new(any.or(condition(*channel))) };
+    channels.iter().fold(nobody, or)
+}
+
+/// Whatever an operator's own view lists beside: it must not keep the others from their rows.
+fn is_whole() -> Condition {
+    let ids = participants::session_id
+        .is_not_null()
+        .and(participants::user_id.is_not_null());
+    Box::new(ids.and(participants::scheduled_at.is_not_null()))
 }
 
 fn in_window(due: &Due) -> Condition {
-    let condition = platform::starts_in(&due.walls).and(of_session(due.session));
-    if due.skip.is_empty() {
-        return Box::new(condition);
+    let starts = platform::starts_in(&due.walls).and(of_session(due.session));
+    let mut condition: Condition = Box::new(starts);
+    if let Some(only) = &due.only {
+        condition = Box::new(condition.and(participants::session_id.eq_any(only.clone())));
     }
-    Box::new(condition.and(participants::session_id.ne_all(due.skip.clone())))
+    if !due.skip.is_empty() {
+        condition = Box::new(condition.and(participants::session_id.ne_all(due.skip.clone())));
+    }
+    condition
 }
 
 /// Everybody by mail; by WhatsApp those who said yes, and not no since.

@@ -6,6 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
+        atomic::Ordering,
         mpsc::{self, Receiver, Sender},
     },
     thread::Builder,
@@ -16,7 +17,7 @@ use anyhow::{Context, Result};
 use chrono::NaiveDateTime;
 use diesel::QueryResult;
 use indicatif::ProgressDrawTarget;
-use log::{info, warn};
+use log::{error, info, warn};
 
 use super::{
     Pass,
@@ -39,14 +40,23 @@ use crate::{
 /// A long pass looks for new work this often.
 const ROUND: Duration = Duration::from_secs(60);
 
+/// Before everything else that is due gets its rows, the channels have the database for themselves so long, to begin with
+/// the nearest.
+const START: Duration = Duration::from_millis(250);
+
 /// Fewer deliveries than this are done before a person could watch them.
 const WORTH_A_BAR: u64 = 100;
 
 /// The session starts that somebody was told of with the lead that Laravel's log knows.
 pub type Told = BTreeSet<(i64, NaiveDateTime)>;
 
-/// Delivers what is due on both channels.
-pub fn all(db: &mut Db, pass: &Arc<Pass<'static>>, channels: &mut Channels) -> Result<Told> {
+/// Delivers what is due on both channels, and meanwhile makes the rows that are still to be made, if there are `more`.
+pub fn all(
+    db: &mut Db,
+    pass: &Arc<Pass<'static>>,
+    more: bool,
+    channels: &mut Channels,
+) -> Result<Told> {
     let transports = transports(pass, channels);
     let config = pass.config;
     let folder = config.reminder.templates.as_deref();
@@ -62,17 +72,21 @@ pub fn all(db: &mut Db, pass: &Arc<Pass<'static>>, channels: &mut Channels) -> R
         working: Vec::new(),
         told: Told::new(),
     };
-    let mut round = Instant::now() + ROUND;
+    shift.expect(more);
+    let mut began = Instant::now();
     loop {
         shift.begin(db, &transports, channels);
-        if shift.working.is_empty() || pass.interrupt.is_over() {
+        if shift.is_over() {
             break;
         }
-        if let Some((channel, report)) = wait(&endings, round, &pass.interrupt) {
+        let next = began + if shift.enqueues() { START } else { ROUND };
+        if let Some((channel, report)) = wait(&endings, next, &pass.interrupt) {
             shift.end(channel, report, channels);
+        } else if shift.enqueues() {
+            shift.enqueue(db, channels);
         } else if !pass.interrupt.came() {
             shift.round(db, &transports, channels);
-            round = Instant::now() + ROUND;
+            began = Instant::now();
         }
     }
     shift.leave(&transports, channels);
@@ -162,6 +176,35 @@ impl Shift<'_> {
         Ok(true)
     }
 
+    /// Whether there are reminders that still are to get their rows. Those that an interrupted pass leaves get them from the
+    /// next one.
+    fn enqueues(&self) -> bool {
+        self.pass.enqueues.load(Ordering::Acquire) && !self.pass.interrupt.came()
+    }
+
+    /// Lets those who deliver know whether there will be more.
+    fn expect(&self, more: bool) {
+        self.pass.enqueues.store(more, Ordering::Release);
+    }
+
+    /// Nobody works, and there will be no more work; or an interrupted pass waits no longer.
+    fn is_over(&self) -> bool {
+        self.working.is_empty() && !self.enqueues() || self.pass.interrupt.is_over()
+    }
+
+    /// Makes the rows that are still to be made.
+    fn enqueue(&self, db: &mut Db, channels: &mut Channels) {
+        let made = prepare::enqueue_rest(db, self.pass, channels);
+        self.expect(false);
+        if let Err(error) = made.and_then(|()| show_progress(db, self.pass)) {
+            error!("could not enqueue all that is due: {error}");
+            for channel in self.pass.channels() {
+                let tally = channels.of(channel);
+                tally.exit = tally.exit.max(Some(Exit::TryLater));
+            }
+        }
+    }
+
     /// A channel has done what it could.
     fn end(&mut self, channel: Channel, report: Report, channels: &mut Channels) {
         self.working.retain(|other| *other != channel);
@@ -175,8 +218,9 @@ impl Shift<'_> {
 
     /// A minute has passed.
     fn round(&mut self, db: &mut Db, transports: &Transports, channels: &mut Channels) {
-        if let Err(error) = prepare::run(db, self.pass, channels) {
-            warn!("could not look for what has become due meanwhile: {error}");
+        match prepare::run(db, self.pass, channels) {
+            Ok(more) => self.expect(more),
+            Err(error) => warn!("could not look for what has become due meanwhile: {error}"),
         }
         let all = transports.iter().map(|one| one.channel());
         self.ready = all
@@ -203,12 +247,13 @@ fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
     if !pass.show_progress {
         return Ok(());
     }
-    let mut waiting = 0;
+    let mut all = pass.bar.position();
     for channel in pass.channels() {
-        waiting += ledger::claim::count(db, channel, &pass.scope, pass.clock.now())?;
+        let waiting = ledger::claim::count(db, channel, &pass.scope, pass.clock.now())?;
+        all += waiting.unsigned_abs();
     }
-    pass.bar.set_length(waiting.unsigned_abs());
-    if waiting.unsigned_abs() >= WORTH_A_BAR {
+    pass.bar.set_length(all);
+    if all >= WORTH_A_BAR {
         pass.bar.set_draw_target(ProgressDrawTarget::stderr());
     }
     Ok(())

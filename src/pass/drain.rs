@@ -173,8 +173,12 @@ impl<'a> Coordinator<'a> {
                 self.wind_up(&lines.jobs);
             }
             self.look_for_overdue(&lines.jobs);
-            if first && self.open == 1 {
-                let more = self.more_lines();
+            // Asked first: what is enqueued after this is looked for once more.
+            let enqueues = self.awaits_rows();
+            if first
+                && self.open == 1
+                && let Some(more) = self.more_lines(enqueues)
+            {
                 self.open_lines(more, lines);
                 first = false;
             }
@@ -185,10 +189,21 @@ impl<'a> Coordinator<'a> {
                 self.outstanding.push(Arc::clone(&job));
                 lines.jobs.put(job);
             }
-            if idle {
+            if idle && !enqueues {
                 return self.finish();
             }
+            if idle {
+                thread::sleep(LOOK);
+            }
         }
+    }
+
+    /// Whether there may soon be rows that this channel could take.
+    fn awaits_rows(&self) -> bool {
+        self.pass.enqueues.load(Ordering::Acquire)
+            && !self.is_halted()
+            && !self.report.hung
+            && !self.pass.budget.is_empty()
     }
 
     fn open_lines(&mut self, count: usize, lines: &Lines) {
@@ -196,9 +211,11 @@ impl<'a> Coordinator<'a> {
         (0..count).for_each(|_| lines.open());
     }
 
-    /// As many lines as there is work for, beside the first.
-    fn more_lines(&mut self) -> usize {
-        self.transport.lines().min(self.waiting()).saturating_sub(1)
+    /// As many lines as there is work for, beside the first; `None` while there may be work for more.
+    fn more_lines(&mut self, enqueues: bool) -> Option<usize> {
+        let (lines, waiting) = (self.transport.lines(), self.waiting());
+        let known = waiting >= lines || !enqueues;
+        known.then(|| lines.min(waiting).saturating_sub(1))
     }
 
     fn waiting(&mut self) -> usize {
@@ -266,10 +283,15 @@ impl<'a> Coordinator<'a> {
         self.fault.get_or_insert(fault);
     }
 
+    /// Whether nothing more is to be claimed.
+    fn is_halted(&self) -> bool {
+        let broken = self.fault.is_some() || self.database.is_some();
+        broken || self.pass.interrupt.came() || self.pass.clock.elapsed() >= LONGEST
+    }
+
     /// How many more rows may be claimed now.
     fn room(&self) -> usize {
-        let halted = self.fault.is_some() || self.database.is_some();
-        if halted || self.pass.interrupt.came() || self.pass.clock.elapsed() >= LONGEST {
+        if self.is_halted() {
             return 0;
         }
         (2 * self.open).saturating_sub(self.outstanding.len())

@@ -57,10 +57,19 @@ impl Window {
         (since + late, now + late - Duration::seconds(1))
     }
 
+    /// The first and last moment at which a reminder of one of these starts may have been sent.
+    pub fn of_starts(
+        &self,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+    ) -> (DateTime<Utc>, DateTime<Utc>) {
+        let late = self.tolerance + self.catch_up;
+        (self.opens(from), to - self.lead + late)
+    }
+
     /// Whether a reminder at `sent` is one for that start.
     pub fn holds(&self, start: DateTime<Utc>, sent: DateTime<Utc>) -> bool {
-        let due = start - self.lead;
-        (due - self.tolerance..=due + self.tolerance + self.catch_up).contains(&sent)
+        let (first, last) = self.of_starts((start, start));
+        (first..=last).contains(&sent)
     }
 }
 

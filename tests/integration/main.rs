@@ -54,6 +54,7 @@ mod sqlite_values;
 mod templates;
 mod transports;
 mod twilio_errors;
+mod volume;
 mod watching;
 mod whatsapp;
 mod zones;

@@ -1,5 +1,7 @@
 //! What a channel leaves behind: rows held back, or not recorded, or not reached in time.
 
+use std::{sync::atomic::Ordering, thread};
+
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use log::{Level, log, warn};
@@ -8,6 +10,7 @@ use super::{Coordinator, LONGEST, budget};
 use crate::{
     db,
     exit::Exit,
+    interrupt::LOOK,
     ledger::{Stop, close},
     outcome::Fault,
 };
@@ -67,8 +70,11 @@ impl Coordinator<'_> {
         }
     }
 
-    /// The channel has broken down: its rows wait.
+    /// The channel has broken down: its rows wait, those that are still being made too.
     fn hold_back(&mut self, fault: &Fault) {
+        while self.pass.enqueues.load(Ordering::Acquire) && !self.pass.interrupt.came() {
+            thread::sleep(LOOK);
+        }
         let (now, name) = (self.pass.clock.now(), self.channel.name());
         let held = db::write(self.db, |db| close::hold(db, self.channel, fault, now));
         if let Err(error) = held {

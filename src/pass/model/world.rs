@@ -1,6 +1,6 @@
 //! What the model plays on: a ledger in a file, a view of two sessions and three people, and two hosts.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::atomic::AtomicBool};
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use chrono_tz::Tz;
@@ -282,6 +282,7 @@ fn pass<'a>(config: &'a Config, claimant: &str, now: DateTime<Utc>) -> Pass<'a> 
         scope: Scope::default(),
         budget: Budget::new(None),
         claimant: claimant.to_owned(),
+        enqueues: AtomicBool::default(),
         interrupt: Interrupt::default(),
         bar: ProgressBar::hidden(),
         show_progress: false,
