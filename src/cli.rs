@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use chrono::{DateTime, Datelike, Utc};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::ledger::Channel;
+use crate::{
+    config::Locale,
+    ledger::{Channel, Kind},
+};
 
 /// Tells every participant of a course session, one hour before it starts, by email and WhatsApp, exactly once
 ///
@@ -73,6 +76,20 @@ Exit codes: 0 done; 1 a reminder failed, was missed or is unknown; 2 wrong comma
 Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the configuration is wrong,
 or the database needs `reminders migrate`.")]
     Check(Check),
+
+    /// What a participant reads: the mail and the WhatsApp message of a session, as `send` would make them; sends nothing
+    #[command(after_help = "Examples:
+  reminders preview                               the next session, for a made-up participant
+  reminders preview 12 budi@example.org           what Budi gets
+  reminders preview 12 --kind moved --locale en
+  reminders preview 12 --html mail.html           the HTML part, for a browser; - is stdout
+  reminders preview --sample                      without a database
+
+The time that is left is counted from the moment the reminder goes, or from --now.
+
+Exit codes: 0 done; 1 there is no such session or participant; 78 the settings or templates are
+wrong, or the database needs `reminders migrate`.")]
+    Preview(Preview),
 
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
@@ -159,6 +176,45 @@ pub struct Migrate {
 #[derive(Debug, Args)]
 pub struct Check {
     /// How to print the links
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// The session's id; without it, the next session that somebody takes part in
+    #[arg(value_name = "SESSION")]
+    pub session: Option<i64>,
+
+    /// A participant's numeric id or email address; without it, a made-up participant
+    #[arg(value_name = "USER")]
+    pub user: Option<String>,
+
+    /// A made-up session, too; needs no database
+    #[arg(long, conflicts_with = "session")]
+    pub sample: bool,
+
+    /// This channel only
+    #[arg(long)]
+    pub channel: Option<Channel>,
+
+    /// What is told of the session: reminder, moved or cancelled
+    #[arg(long, default_value = "reminder", hide_possible_values = true)]
+    pub kind: Kind,
+
+    /// The language of the made-up participant, instead of REMINDER_LOCALE
+    #[arg(long, conflicts_with = "user")]
+    pub locale: Option<Locale>,
+
+    /// As if it were made at this moment
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub now: Option<DateTime<Utc>>,
+
+    /// Write the HTML part of the mail to this file; - prints it, and nothing else
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// How to print the messages
     #[arg(long, default_value = "text")]
     pub format: Format,
 }

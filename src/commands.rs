@@ -4,4 +4,5 @@ pub mod check;
 pub mod demo;
 pub mod migrate;
 pub mod opt_in;
+pub mod preview;
 pub mod send;

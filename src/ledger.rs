@@ -63,7 +63,7 @@ pub mod status {
 pub const REMINDER: &str = "reminder";
 
 /// What a row tells of its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// It starts soon: `scheduled_at`.
     Reminder,

@@ -19,7 +19,8 @@ use crate::gate::Gate;
 use crate::outcome::{Fault, Outcome};
 
 pub use address::parse as parse_address;
-pub use compose::{Envelope, Identity, compose};
+pub use calendar::write as calendar_entry;
+pub use compose::{Envelope, Heads, Identity, compose, heads};
 
 /// A kept way to hand over mails, one at a time.
 pub enum Connection {

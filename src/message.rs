@@ -9,6 +9,7 @@ mod check;
 mod context;
 mod event;
 mod language;
+pub mod sample;
 mod templates;
 
 pub use check::check_templates;

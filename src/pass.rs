@@ -19,7 +19,7 @@ mod post;
 pub mod prepare;
 mod roster;
 pub mod summary;
-mod take;
+pub mod take;
 pub mod window;
 
 use std::sync::{Arc, atomic::AtomicBool};

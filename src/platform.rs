@@ -144,6 +144,38 @@ pub fn participants_in(
         .map(one_each)
 }
 
+/// The participants of one session, by their ids.
+pub fn participants_of_session(db: &mut Db, session: i64) -> QueryResult<Vec<Participant>> {
+    participants::table
+        .filter(participants::session_id.eq(session))
+        .order(participants::user_id)
+        .select(participant!(participants))
+        .load(db)
+        .map(one_each)
+}
+
+/// Those who were told of one session that does not take place any more, by their ids.
+pub fn told_in_vain_of_session(db: &mut Db, session: i64) -> QueryResult<Vec<Participant>> {
+    cancelled::table
+        .filter(cancelled::session_id.eq(session))
+        .order(cancelled::user_id)
+        .select(participant!(cancelled))
+        .load(db)
+        .map(one_each)
+}
+
+/// The next sessions that somebody takes part in, so many at most.
+pub fn next_sessions(db: &mut Db, after: NaiveDateTime, limit: i64) -> QueryResult<Vec<i64>> {
+    let sessions: Vec<(NaiveDateTime, i64)> = participants::table
+        .filter(participants::scheduled_at.gt(after))
+        .order((participants::scheduled_at, participants::session_id))
+        .select((participants::scheduled_at, participants::session_id))
+        .distinct()
+        .limit(limit)
+        .load(db)?;
+    Ok(sessions.into_iter().map(|(_, id)| id).collect())
+}
+
 /// What the platform says now of these sessions × these users: a superset of the pairs asked for.
 pub fn participants_of(
     db: &mut Db,

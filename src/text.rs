@@ -14,6 +14,12 @@ pub fn one_line(text: &str, max: usize) -> String {
     cut(&words.join(" "), max)
 }
 
+/// The same characters of a text of several lines, whose blanks and line ends stay.
+pub fn visible_lines(text: &str) -> String {
+    let visible = |c: &char| *c == '\n' || !(c.is_control() || is_misleading(*c));
+    text.replace('\t', "    ").chars().filter(visible).collect()
+}
+
 /// The bidi embeddings, overrides and isolates, which would reorder the text around them (UAX #9; right-to-left letters
 /// and marks need none of them), and the characters of no width that make an empty title look filled in. The joiner of
 /// emoji and the directional marks stay.
@@ -115,6 +121,12 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(one_line(text, 100), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn lines_keep_their_blanks_and_lose_what_acts_on_a_terminal() {
+        let text = "one\r\n\ttwo  \u{1b}[2J\n\n\u{202e}three";
+        assert_eq!(visible_lines(text), "one\n    two  [2J\n\nthree");
     }
 
     #[test]

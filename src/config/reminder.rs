@@ -40,7 +40,7 @@ pub enum InDoubt {
 }
 
 /// `REMINDER_LOCALE`: the language for participants who have none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Locale {
     Id,
     En,

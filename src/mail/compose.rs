@@ -64,6 +64,39 @@ impl Identity<'_> {
     }
 }
 
+/// Whose a mail is, where it goes, and what it is called.
+pub struct Heads {
+    pub from: Mailbox,
+    pub reply_to: Option<Mailbox>,
+    pub to: Mailbox,
+    pub subject: String,
+}
+
+/// The first half of [`compose`].
+pub fn heads(
+    mail: &config::Mail,
+    redirect: Option<&str>,
+    message: &MailMessage,
+    to_name: Option<&str>,
+    to_address: Option<&str>,
+) -> Result<Heads, Fault> {
+    let (from, reply_to) = sender(mail)?;
+    let meant_for = address::parse(to_address.unwrap_or_default())?;
+    let (to, subject) = match redirect {
+        Some(redirect) => (
+            address::parse(redirect)?,
+            redirected(&message.subject, &meant_for),
+        ),
+        None => (meant_for, message.subject.clone()),
+    };
+    Ok(Heads {
+        from,
+        reply_to,
+        to: mailbox(to_name, to),
+        subject: one_line(&subject, MAX_SUBJECT),
+    })
+}
+
 /// Builds the MIME message. With `redirect` the mail goes there, and its subject says for whom it was meant. The error
 /// is permanent for this recipient.
 pub fn compose(
@@ -75,20 +108,17 @@ pub fn compose(
     identity: &Identity<'_>,
     date: DateTime<Utc>,
 ) -> Result<Envelope, Fault> {
-    let (from, reply_to) = sender(mail)?;
-    let meant_for = address::parse(to_address.unwrap_or_default())?;
-    let (to, subject) = match redirect {
-        Some(redirect) => (
-            address::parse(redirect)?,
-            redirected(&message.subject, &meant_for),
-        ),
-        None => (meant_for, message.subject.clone()),
-    };
+    let Heads {
+        from,
+        reply_to,
+        to,
+        subject,
+    } = heads(mail, redirect, message, to_name, to_address)?;
     let message_id = format!("<{}@{}>", identity.token(), from.email.domain());
     let mut builder = Message::builder()
         .from(from.clone())
-        .to(mailbox(to_name, to.clone()))
-        .subject(one_line(&subject, MAX_SUBJECT))
+        .to(to.clone())
+        .subject(subject)
         .date(system_time(date))
         .message_id(Some(message_id.clone()));
     if let Some(reply_to) = reply_to {
@@ -109,7 +139,7 @@ pub fn compose(
     headers.insert_raw(raw("X-Auto-Response-Suppress", "All"));
     Ok(Envelope {
         from: from.email,
-        to,
+        to: to.email,
         message_id,
         bytes: built.formatted(),
     })

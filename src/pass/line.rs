@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 
 use super::{
     lines::LEASE_NEEDED,
@@ -189,11 +189,6 @@ fn message(
     let message = renderer
         .whatsapp(job.news, &job.participant, job.start, job.claim.rendered_at)
         .map_err(unrenderable)?;
-    let to = config
-        .reminder
-        .redirect_whatsapp
-        .as_ref()
-        .unwrap_or(&job.claim.recipient);
     if let Some(doubt) = &job.doubt
         && let Some(sent) = find(client, doubt, &message, config)?
     {
@@ -207,14 +202,29 @@ fn message(
     if let Some(outcome) = past_time(job, now) {
         return Ok(outcome);
     }
-    let template = templates(whatsapp, job.claim.row.kind()).of(message.locale);
-    let request = whatsapp::Request {
-        to: to.clone(),
+    let (kind, recipient) = (job.claim.row.kind(), &job.claim.recipient);
+    let left = job.start - now;
+    let request = request(whatsapp, config, kind, recipient, message, left);
+    Ok(client.deliver(&request, &job.gate))
+}
+
+/// What Twilio is asked to send, so long before the start: the approved template where there is one, else the text.
+pub fn request(
+    whatsapp: &config::Whatsapp,
+    config: &Config,
+    kind: Kind,
+    recipient: &str,
+    message: WhatsappMessage,
+    left: Duration,
+) -> whatsapp::Request {
+    let redirect = config.reminder.redirect_whatsapp.as_deref();
+    let template = templates(whatsapp, kind).of(message.locale);
+    whatsapp::Request {
+        to: redirect.unwrap_or(recipient).to_owned(),
         body: message.body,
         content: template.map(|sid| (sid.to_owned(), message.variables)),
-        validity_seconds: validity(job.start, now),
-    };
-    Ok(client.deliver(&request, &job.gate))
+        validity_seconds: validity(left),
+    }
 }
 
 /// The message of an earlier attempt, if it was taken. While this cannot be told, none is sent.
@@ -261,8 +271,8 @@ pub fn templates(whatsapp: &config::Whatsapp, kind: Kind) -> &ContentSids {
 }
 
 /// How long Twilio may keep the message queued, so that it never arrives after the start (Twilio takes 1 to 36,000 s).
-fn validity(start: DateTime<Utc>, now: DateTime<Utc>) -> u32 {
-    let left = (start - now).num_seconds();
+fn validity(left: Duration) -> u32 {
+    let left = left.num_seconds();
     let margin = if left > 120 { 60 } else { 5 };
     u32::try_from((left - margin).clamp(1, 36_000)).unwrap_or(1)
 }

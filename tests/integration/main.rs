@@ -43,6 +43,7 @@ mod own_view;
 mod participants;
 mod pipelining;
 mod places;
+mod preview;
 mod rights;
 mod sending;
 mod signals;

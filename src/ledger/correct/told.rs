@@ -44,9 +44,50 @@ pub fn before(db: &mut Db, channel: Channel, rows: &[&Row]) -> QueryResult<Vec<O
     if corrections().next().is_none() {
         return Ok(vec![None; rows.len()]);
     }
-    let told: Vec<Told> = ledger::table
-        .filter(ledger::course_session_id.eq_any(corrections().map(|row| row.session_id)))
-        .filter(ledger::user_id.eq_any(corrections().map(|row| row.user_id)))
+    let (sessions, users) = corrections()
+        .map(|row| (row.session_id, row.user_id))
+        .unzip();
+    let told = sent(db, channel, sessions, users)?;
+    let before = |row: &&Row| match row.kind() {
+        Kind::Reminder => None,
+        _ => told.iter().find(|told| told.is_before(row)).cloned(),
+    };
+    Ok(rows.iter().map(before).collect())
+}
+
+/// What somebody was told last of a session, unless it is this start; what a correction of it made now would correct.
+pub fn otherwise(
+    db: &mut Db,
+    channel: Channel,
+    session: i64,
+    user: i64,
+    start: &str,
+) -> QueryResult<Option<Told>> {
+    let told = sent(db, channel, vec![session], vec![user])?;
+    Ok(told.into_iter().find(|told| told.start() != Some(start)))
+}
+
+/// The start that somebody was told last of a session, be it that there is none any more.
+pub fn last_start(db: &mut Db, session: i64, user: i64) -> QueryResult<Option<String>> {
+    for channel in Channel::ALL {
+        let told = sent(db, channel, vec![session], vec![user])?;
+        if let Some(told) = told.into_iter().next() {
+            return Ok(Some(told.start));
+        }
+    }
+    Ok(None)
+}
+
+/// What these users were told of these sessions, the last first.
+fn sent(
+    db: &mut Db,
+    channel: Channel,
+    sessions: Vec<i64>,
+    users: Vec<i64>,
+) -> QueryResult<Vec<Told>> {
+    ledger::table
+        .filter(ledger::course_session_id.eq_any(sessions))
+        .filter(ledger::user_id.eq_any(users))
         .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::status.eq(status::SENT))
         .order((ledger::sent_at.desc(), ledger::id.desc()))
@@ -58,10 +99,5 @@ pub fn before(db: &mut Db, channel: Channel, rows: &[&Row]) -> QueryResult<Vec<O
             sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
             ledger::message_id,
         ))
-        .load(db)?;
-    let before = |row: &&Row| match row.kind() {
-        Kind::Reminder => None,
-        _ => told.iter().find(|told| told.is_before(row)).cloned(),
-    };
-    Ok(rows.iter().map(before).collect())
+        .load(db)
 }
