@@ -91,6 +91,10 @@ Exit codes: 0 done; 1 there is no such session or participant; 78 the settings o
 wrong, or the database needs `reminders migrate`.")]
     Preview(Preview),
 
+    /// The texts of the messages: export the built-in ones for editing, check your own
+    #[command(subcommand)]
+    Templates(Templates),
+
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
   reminders demo")]
@@ -215,6 +219,50 @@ pub struct Preview {
     pub html: Option<PathBuf>,
 
     /// How to print the messages
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Templates {
+    /// Write the built-in templates into a folder, to be edited there; leaves files alone that are there already
+    #[command(after_help = "Example:
+  reminders templates export reminder-templates
+
+Then set REMINDER_TEMPLATES=reminder-templates, and delete the files that you do not change: what is
+not there stays built in.")]
+    Export(Export),
+
+    /// Render every template with sample and extreme values, those from the folder and the built-in others
+    #[command(after_help = "Example:
+  reminders templates check reminder-templates
+
+Exit codes: 0 each can be rendered; 1 one cannot, or a file has a name that replaces no template.")]
+    Check(CheckTemplates),
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The folder; made if there is none
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// Replace files that are there already
+    #[arg(long)]
+    pub force: bool,
+
+    /// How to print what was written
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckTemplates {
+    /// The folder, as in REMINDER_TEMPLATES
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// How to print what was found
     #[arg(long, default_value = "text")]
     pub format: Format,
 }

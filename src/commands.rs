@@ -6,3 +6,4 @@ pub mod migrate;
 pub mod opt_in;
 pub mod preview;
 pub mod send;
+pub mod templates;

@@ -50,7 +50,7 @@ use log::{Level, LevelFilter, Record, error};
 
 use crate::{
     cli::{Cli, Command},
-    commands::{check, demo, migrate, opt_in, preview, send},
+    commands::{check, demo, migrate, opt_in, preview, send, templates},
     config::{Config, Problem},
     exit::Exit,
 };
@@ -89,6 +89,9 @@ fn run(cli: &Cli) -> Result<Exit> {
     if let Command::Demo(args) = &cli.command {
         return demo::run(args);
     }
+    if let Command::Templates(args) = &cli.command {
+        return templates::run(args);
+    }
     // For good: a pass that is interrupted leaves threads behind that hang in a read.
     let config: &'static Config = Box::leak(Box::new(configure(cli)?));
     match &cli.command {
@@ -99,6 +102,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Check(args) => check::run(config, args),
         Command::Preview(args) => preview::run(config, args),
         Command::Demo(args) => demo::run(args),
+        Command::Templates(args) => templates::run(args),
     }
 }
 

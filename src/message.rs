@@ -12,9 +12,10 @@ mod language;
 pub mod sample;
 mod templates;
 
-pub use check::check_templates;
+pub use check::{Tried, check_templates, try_templates};
 use context::{Context, Defaults};
 pub use event::Event;
+pub use templates::BUILT_IN;
 use templates::Templates;
 
 use crate::config::{App, Locale};

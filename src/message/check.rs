@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{anyhow, ensure};
 
 use super::context::Context;
 use super::templates::{BUILT_IN, Templates};
@@ -31,23 +31,42 @@ impl TemplateProblem {
     }
 }
 
-/// Renders every file of `folder` for sample sessions of each mode. A file that replaces nothing is a problem too: a
-/// misspelt name would otherwise silently do nothing.
+/// One template that was rendered, or was to be.
+pub struct Tried {
+    /// The path inside the folder.
+    pub name: String,
+    /// No file replaces it.
+    pub built_in: bool,
+    pub problem: Option<TemplateProblem>,
+}
+
+/// What is wrong with the files of `folder`.
 pub fn check_templates(folder: &Path) -> Vec<TemplateProblem> {
-    let templates = match Templates::new(Some(folder)) {
-        Ok(templates) => templates,
-        Err(error) => return vec![TemplateProblem::of("", format!("{error:#}"))],
-    };
+    match try_templates(folder) {
+        Ok(tried) => tried.into_iter().filter_map(|one| one.problem).collect(),
+        Err(error) => vec![TemplateProblem::of("", format!("{error:#}"))],
+    }
+}
+
+/// Renders every file of `folder`, and what is built in beside them, for sample sessions of each mode. A file that
+/// replaces nothing is a problem too: a misspelt name would otherwise silently do nothing. Fails when `folder` cannot be
+/// read.
+pub fn try_templates(folder: &Path) -> anyhow::Result<Vec<Tried>> {
+    let templates = Templates::new(Some(folder))?;
     // The built-in names too: a folder that cannot be listed hides files that cannot be read.
     let known = BUILT_IN.map(|(name, _)| name.to_string());
     let names = BTreeSet::from_iter(names(folder, "").into_iter().chain(known));
-    let checked = names
-        .iter()
-        .filter_map(|name| match try_template(&templates, folder, name) {
-            Ok(()) => None,
-            Err(error) => Some(TemplateProblem::of(name, format!("{error:#}"))),
-        });
-    checked.collect()
+    let tried = names.into_iter().map(|name| {
+        let tried = try_template(&templates, folder, &name);
+        Tried {
+            built_in: !folder.join(&name).exists(),
+            problem: tried
+                .err()
+                .map(|error| TemplateProblem::of(&name, format!("{error:#}"))),
+            name,
+        }
+    });
+    Ok(tried.collect())
 }
 
 /// Every file of the folder and of the folders in it, as the paths templates go by. Hidden ones (`.git`) are nobody's templates.
@@ -77,13 +96,29 @@ fn try_template(templates: &Templates, folder: &Path, name: &str) -> anyhow::Res
         known.join(", ")
     );
     for sample in samples() {
-        templates.render(name, &sample)?;
+        let text = templates.render(name, &sample)?;
+        if name.ends_with(".html") && text.contains(MARKUP) {
+            return Err(unescaped(&file));
+        }
     }
     Ok(())
 }
 
-/// One session of each mode, and one of which nothing but the start is known.
-fn samples() -> [Context; 4] {
+/// What somebody could call a session; in HTML it must not stand as it is.
+const MARKUP: &str = "<b title='x'>";
+
+/// Who can name a course could write into the mails of everybody in it.
+fn unescaped(file: &Path) -> anyhow::Error {
+    let source = fs::read_to_string(file).unwrap_or_default();
+    let turns_off = |line: &str| line.contains("safe") || line.contains("autoescape");
+    let line = (1..).zip(source.lines()).find(|(_, line)| turns_off(line));
+    let line = line.map_or_else(String::new, |(number, _)| format!(":{number}"));
+    let file = file.display();
+    anyhow!("{file}{line}: a text stands in the HTML unescaped: leave out `|safe` and `autoescape`")
+}
+
+/// One session of each mode, one of which nothing but the start is known, and one of extremes.
+fn samples() -> [Context; 5] {
     let text = str::to_string;
     let bare = Context {
         start: text("Senin, 23 November 2026 pukul 17.00 WIB"),
@@ -120,7 +155,16 @@ fn samples() -> [Context; 4] {
         place: offline.place.clone(),
         ..online.clone()
     };
-    [online, offline, hybrid, bare]
+    let extreme = Context {
+        name: format!("{MARKUP}رياضيات 👩‍👩‍👧"),
+        session: format!("{MARKUP}{}", "W".repeat(180)),
+        course: format!("{MARKUP}{{{{ name }}}}"),
+        place: format!("{MARKUP}\"'&"),
+        link: format!("{MARKUP}javascript:alert(1)"),
+        link_is_url: false,
+        ..hybrid.clone()
+    };
+    [online, offline, hybrid, bare, extreme]
 }
 
 #[cfg(test)]
@@ -204,6 +248,20 @@ mod tests {
                 "{condition}"
             );
         }
+    }
+
+    #[test]
+    fn a_text_that_stands_in_html_unescaped_is_a_problem() {
+        for text in [
+            "<h1>\n{{ session|safe }}</h1>",
+            "<p>\n{% autoescape false %}{{ name }}{% endautoescape %}",
+        ] {
+            let problem = problem("id/moved.mail.html", text);
+            let place = "FOLDER/id/moved.mail.html:2: a text stands in the HTML unescaped";
+            assert!(problem.reason.starts_with(place), "{}", problem.reason);
+        }
+        let safe = folder(&[("id/mail.html", "<p>{{ app_url|safe }}{{ session }}")]);
+        assert_eq!(check_templates(safe.path()), []);
     }
 
     #[test]

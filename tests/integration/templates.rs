@@ -1,10 +1,10 @@
 //! The operator's own templates: one file at a time, and a broken one is known before anybody is due.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use crate::{
     smtp::Smtp,
-    support::{NOW, Platform, START},
+    support::{NOW, Platform, Run, START, program},
     twilio::Twilio,
 };
 
@@ -153,4 +153,79 @@ fn a_missing_folder_stops_before_anything_is_sent() {
     );
     assert!(run.stderr.contains("pesan-lama"), "{}", run.stderr);
     assert_eq!((smtp.mails().len(), twilio.created().len()), (0, 0));
+}
+
+/// Runs the program where there are neither settings nor a database.
+fn alone(folder: &Path, arguments: &[&str]) -> Run {
+    let output = program(folder).args(arguments).output().unwrap();
+    Run::of(arguments, output)
+}
+
+#[test]
+fn the_exported_templates_pass_their_check_and_are_not_overwritten() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("pesan/id/mail.txt");
+    let export = ["templates", "export", "pesan"];
+    let run = alone(home.path(), &export).succeeds();
+    assert_eq!(run.stdout.matches("written").count(), 24, "{}", run.stdout);
+    let built_in = fs::read_to_string(&file).unwrap();
+    let run = alone(
+        home.path(),
+        &["templates", "check", "pesan", "--format", "json"],
+    )
+    .succeeds();
+    let found = run.json();
+    let found = found.as_array().unwrap();
+    assert_eq!(found.len(), 24);
+    assert!(
+        found
+            .iter()
+            .all(|one| one["verdict"] == "ok" && one["built_in"] == false)
+    );
+
+    fs::write(&file, "Halo {{ name }}").unwrap();
+    fs::remove_file(home.path().join("pesan/id/mail.html")).unwrap();
+    let run = alone(home.path(), &export).succeeds();
+    let lines = |word: &str| {
+        run.stdout
+            .lines()
+            .filter(|line| line.starts_with(word))
+            .count()
+    };
+    assert_eq!((lines("written"), lines("kept")), (1, 23));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "Halo {{ name }}");
+    alone(home.path(), &[&export[..], &["--force"]].concat()).succeeds();
+    assert_eq!(fs::read_to_string(&file).unwrap(), built_in);
+
+    let run = alone(home.path(), &["templates", "export", "pesan/id/mail.txt"]).exits(1);
+    assert!(run.stderr.contains("pesan/id/mail.txt"), "{}", run.stderr);
+}
+
+#[test]
+fn a_check_names_each_file_and_what_is_wrong_with_it() {
+    let home = tempfile::tempdir().unwrap();
+    let check = ["templates", "check", "pesan"];
+    let run = alone(home.path(), &check).exits(1);
+    assert!(run.stderr.contains("pesan"), "{}", run.stderr);
+    for (name, text) in [
+        ("id/mail.txt", "Halo {{ name }}\n"),
+        ("id/mail.html", "<p>\n{{ nama }}"),
+        ("id/moved.mail.html", "<h1>\n{{ session|safe }}</h1>"),
+        ("en/mial.subject.txt", "x"),
+    ] {
+        let file = home.path().join("pesan").join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+    let run = alone(home.path(), &check).exits(1);
+    let line = |file: &str| {
+        let lines = run.stdout.lines();
+        let mut lines = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+        lines.find(|words| words[1] == file).unwrap().join(" ")
+    };
+    assert_eq!(line("id/mail.txt"), "ok id/mail.txt");
+    assert_eq!(line("en/mail.txt"), "ok en/mail.txt built in");
+    assert!(line("id/mail.html").starts_with("FAIL id/mail.html pesan/id/mail.html:2: undefined"));
+    assert!(line("id/moved.mail.html").contains("pesan/id/moved.mail.html:2: a text stands"));
+    assert!(line("en/mial.subject.txt").starts_with("FAIL en/mial.subject.txt"));
 }
