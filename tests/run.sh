@@ -34,6 +34,16 @@ command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null && co
 # A clock that runs faster, for passes of ten minutes.
 command -v faketime >/dev/null || needs faketime
 
+# A browser that looks at the mails. Ubuntu has one as a snap alone, which may not even see the tests' files.
+if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; then
+    if grep -q '^ID=ubuntu' /etc/os-release; then
+        echo "no browser: the mails are not looked at (install Google Chrome for that)" >&2
+        export REMINDERS_TEST_WITHOUT=browser
+    else
+        needs chromium
+    fi
+fi
+
 # While this is there, installing PostgreSQL makes no database on the default port, and starts no server.
 no_cluster=/etc/postgresql-common/createcluster.d/reminders-tests.conf
 if [ -n "$missing" ]; then

@@ -11,6 +11,7 @@ mod tls;
 mod twilio;
 
 mod back_ends;
+mod browser;
 mod calendar;
 mod check;
 mod clock;
