@@ -49,7 +49,9 @@ impl Scene {
             scheduled_at: zone.wall(start).format(DIGITS).to_string(),
             ..sample::participant(args.locale.unwrap_or(config.reminder.locale))
         };
-        let at = args.now.unwrap_or_else(|| moment(&windows, start, now));
+        let at = args
+            .now
+            .map_or_else(|| moment(&windows, start, now), |_| now);
         Self::new(participant, args.kind, zone, start, at)
     }
 
@@ -78,7 +80,9 @@ impl Scene {
         let start = zone.parse(digits);
         let start = start.ok_or_else(|| anyhow!("session {session}: {}", take::no_time(digits)))?;
         let windows = Window::all(&config.reminder);
-        let at = args.now.unwrap_or_else(|| moment(&windows, start, now));
+        let at = args
+            .now
+            .map_or_else(|| moment(&windows, start, now), |_| now);
         let mut scene = Self::new(participant, args.kind, zone, start, at);
         scene.session = Some(session);
         if args.user.is_some() {

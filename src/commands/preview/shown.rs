@@ -75,7 +75,7 @@ impl Shown {
                 ),
                 ("participant", named(scene.user)),
                 ("kind", kind.to_owned()),
-                ("made", wall(scene.at)),
+                ("rendered", wall(scene.at)),
             ],
         }
     }
