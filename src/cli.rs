@@ -74,6 +74,16 @@ Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the confi
 or the database needs `reminders migrate`.")]
     Check(Check),
 
+    /// Send one real message now, with a made-up session in it and marked as a test; needs no database, and records nothing
+    #[command(after_help = "Examples:
+  reminders test mail you@example.org
+  reminders test whatsapp 081234567890
+
+Exit codes: 0 accepted, and nothing bad heard of it within ten seconds (WhatsApp); 1 this recipient
+was refused, or not reached; 2 no address or number; 75 the channel could not work now; 78 the
+settings are wrong, or the channel is off.")]
+    Test(Test),
+
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
   reminders demo")]
@@ -159,6 +169,20 @@ pub struct Migrate {
 #[derive(Debug, Args)]
 pub struct Check {
     /// How to print the links
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Test {
+    /// How to send it
+    pub channel: Channel,
+
+    /// An email address; for WhatsApp a phone number, with + and country code or as in PHONE_REGION
+    #[arg(value_name = "ADDRESS|NUMBER")]
+    pub to: String,
+
+    /// How to print what happened
     #[arg(long, default_value = "text")]
     pub format: Format,
 }

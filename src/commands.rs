@@ -5,3 +5,4 @@ pub mod demo;
 pub mod migrate;
 pub mod opt_in;
 pub mod send;
+pub mod test;

@@ -77,9 +77,26 @@ impl Config {
         cwd: &Path,
     ) -> Result<Config, Vec<Problem>> {
         let environment = Environment::read(files, environment, cwd)?;
+        Self::read(environment, database::read)
+    }
+
+    /// The same for what opens no database: its settings may be wrong or missing.
+    pub fn load_without_database(
+        files: &[PathBuf],
+        environment: &HashMap<String, String>,
+        cwd: &Path,
+    ) -> Result<Config, Vec<Problem>> {
+        let environment = Environment::read(files, environment, cwd)?;
+        Self::read(environment, |_| Some(Database::Sqlite(PathBuf::new())))
+    }
+
+    fn read(
+        environment: Environment,
+        database: impl FnOnce(&mut Reader) -> Option<Database>,
+    ) -> Result<Config, Vec<Problem>> {
         let mut reader = Reader::new(&environment);
         let app = app::read(&mut reader);
-        let database = database::read(&mut reader);
+        let database = database(&mut reader);
         let zone = zone::read(&mut reader);
         let reminder = reminder::read(&mut reader, &app);
         let healthcheck_url = healthcheck_url(&mut reader);

@@ -25,7 +25,7 @@ pub fn end(url: Option<&str>, exit: Exit, counts: &str, limit: Duration) {
     let url = url.trim_end_matches('/');
     match exit {
         Exit::Ok | Exit::Failed => ping(url, counts, limit),
-        Exit::TryLater | Exit::Config => ping(&format!("{url}/fail"), counts, limit),
+        Exit::Usage | Exit::TryLater | Exit::Config => ping(&format!("{url}/fail"), counts, limit),
     }
 }
 

@@ -50,7 +50,7 @@ use log::{Level, LevelFilter, Record, error};
 
 use crate::{
     cli::{Cli, Command},
-    commands::{check, demo, migrate, opt_in, send},
+    commands::{check, demo, migrate, opt_in, send, test},
     config::{Config, Problem},
     exit::Exit,
 };
@@ -97,6 +97,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::OptOut(args) => opt_in::opt_out(config, args),
         Command::Migrate(args) => migrate::run(config, args),
         Command::Check(args) => check::run(config, args),
+        Command::Test(args) => test::run(config, args),
         Command::Demo(args) => demo::run(args),
     }
 }
@@ -107,7 +108,11 @@ fn configure(cli: &Cli) -> Result<Config> {
     let environment: HashMap<String, String> = env::vars_os()
         .filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()))
         .collect();
-    let mut config = Config::load(&cli.env_files, &environment, &folder).map_err(|problems| {
+    let load = match cli.command {
+        Command::Test(_) => Config::load_without_database,
+        _ => Config::load,
+    };
+    let mut config = load(&cli.env_files, &environment, &folder).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         exit::error(Exit::Config, lines.join("\n"))
     })?;

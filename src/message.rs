@@ -10,6 +10,7 @@ mod context;
 mod event;
 mod language;
 mod templates;
+pub mod trial;
 
 pub use check::check_templates;
 use context::{Context, Defaults};

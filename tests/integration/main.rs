@@ -53,6 +53,7 @@ mod sqlite_file;
 mod sqlite_values;
 mod templates;
 mod transports;
+mod trial;
 mod twilio_errors;
 mod watching;
 mod whatsapp;
