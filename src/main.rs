@@ -51,7 +51,7 @@ use log::{Level, LevelFilter, Record, error};
 use crate::{
     cli::{Cli, Command},
     commands::{check, demo, migrate, opt_in, send, test},
-    config::{Config, Problem},
+    config::{Config, Problem, Watch},
     exit::Exit,
 };
 
@@ -113,11 +113,23 @@ fn configure(cli: &Cli) -> Result<Config> {
         _ => Config::load,
     };
     let mut config = load(&cli.env_files, &environment, &folder).map_err(|problems| {
+        if let Command::Send(args) = &cli.command
+            && !args.dry_run
+        {
+            let watch = Watch::load(&cli.env_files, &environment, &folder);
+            send::could_not_begin(&watch, Exit::Config, &names(&problems));
+        }
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         exit::error(Exit::Config, lines.join("\n"))
     })?;
     check_templates(&mut config);
     Ok(config)
+}
+
+/// Which settings are wrong, without what they hold.
+fn names(problems: &[Problem]) -> String {
+    let names = problems.iter().map(|problem| problem.variable.as_str());
+    format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
 }
 
 /// The user's own templates are tried now, since a broken one is to be known before the first session is due.
