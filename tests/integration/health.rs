@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     sync::{Arc, Mutex},
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -192,6 +193,20 @@ fn the_work_does_not_wait_for_the_watcher() {
     platform.send().succeeds();
     let heard = watcher.heard();
     assert!(heard[1].starts_with("/secret sent 1,"), "{heard:?}");
+}
+
+#[test]
+fn the_end_is_not_told_before_the_start() {
+    let watcher = Watcher::answering(|ping| {
+        if ping.contains("/start") {
+            thread::sleep(Duration::from_secs(1));
+        }
+    });
+    let platform = Platform::seed().set("HEALTHCHECK_URL", &watcher.url());
+    platform.send().succeeds();
+    let heard = watcher.heard();
+    assert_eq!(heard[0], "/secret/start ", "{heard:?}");
+    assert!(heard[1].starts_with("/secret sent 0,"), "{heard:?}");
 }
 
 #[test]

@@ -296,6 +296,11 @@ fn a_whatsapp_message_on_trial_says_so_and_is_followed_to_its_end() {
     assert_eq!(message.to, "whatsapp:+6281234567890");
     let body = message.body.as_deref().unwrap();
     assert!(body.starts_with("Ini hanya pesan uji coba"), "{body}");
+    assert!(
+        value(&run, "template").starts_with("none"),
+        "{}",
+        run.stdout
+    );
     assert_eq!(value(&run, "id"), message.sid);
     assert_eq!(value(&run, "status"), "queued, then delivered");
     assert_eq!((value(&run, "result"), run.stderr.as_str()), ("sent", ""));

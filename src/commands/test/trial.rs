@@ -11,6 +11,9 @@ use crate::{
     table::{self, Cell, Table},
 };
 
+const NO_TEMPLATE: &str =
+    "none: free text arrives in the sandbox, or within 24 hours after the recipient wrote";
+
 /// What is to be sent, and how.
 #[derive(Default, Serialize)]
 pub struct Plan {
@@ -137,11 +140,13 @@ impl Trial {
     fn facts(&self) -> Vec<(&'static str, String)> {
         let plan = &self.plan;
         let redirected = |to: &String| format!("to {to} instead, as the settings say");
+        let free = (plan.channel == "whatsapp").then(|| NO_TEMPLATE.to_owned());
+        let template = plan.template.clone().or(free);
         let statuses = Some(self.statuses.join(", then "));
         let facts = [
             ("by", Some(plan.transport.clone())),
             ("encryption", plan.encryption.map(str::to_owned)),
-            ("template", plan.template.clone()),
+            ("template", template),
             ("from", plan.from.clone()),
             ("to", Some(plan.to.clone())),
             ("redirected", plan.redirected_to.as_ref().map(redirected)),
