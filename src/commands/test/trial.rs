@@ -109,7 +109,7 @@ impl Trial {
 
     /// It was taken, and nothing more is known.
     pub fn unfollowed(&mut self, fault: &Fault) {
-        self.statuses.push(format!("then unknown ({fault})"));
+        self.statuses.push(format!("unknown ({fault})"));
     }
 
     pub fn end(&self) -> Result<Exit> {

@@ -19,7 +19,7 @@ use crate::{
     message::{News, WhatsappMessage, trial},
     outcome::Outcome,
     phone,
-    whatsapp::{Client, Request},
+    whatsapp::{Client, Fates, Request, Unread},
 };
 
 /// How long Twilio is asked what became of the message. Most failures are known after two seconds.
@@ -83,25 +83,30 @@ fn follow(client: &Client, trial: &mut Trial) {
         return;
     };
     let (since, until) = (Utc::now(), Instant::now() + FOLLOWED);
-    let sids = [sid.clone()];
+    let sids = [sid];
     while Instant::now() < until {
         thread::sleep(LOOK);
-        let fates = match client.fates(&sids, since, until) {
-            Ok(fates) => fates,
-            Err(unread) => return trial.unfollowed(&unread.fault()),
-        };
-        if let Some(fate) = fates.get(&sid) {
-            match fate.outcome(&sid) {
-                // A pass would send it once more.
-                Outcome::Retry { fault, .. } => trial.note(Outcome::Failed(fault)),
-                outcome => trial.note(outcome),
-            }
-            trial.heard(&fate.status);
-            if fate.is_final() {
-                return;
-            }
+        match client.fates(&sids, since, until) {
+            Ok(fates) if learn(trial, &sids[0], &fates) => return,
+            // Perhaps the next time.
+            Ok(_) | Err(Unread::Now(_)) => {}
+            Err(Unread::Down(fault)) => return trial.unfollowed(&fault),
         }
     }
+}
+
+/// Whether nothing more is to be learnt.
+fn learn(trial: &mut Trial, sid: &str, fates: &Fates) -> bool {
+    let Some(fate) = fates.get(sid) else {
+        return false;
+    };
+    trial.note(match fate.outcome(sid) {
+        // A pass would send it once more.
+        Outcome::Retry { fault, .. } => Outcome::Failed(fault),
+        outcome => outcome,
+    });
+    trial.heard(&fate.status);
+    fate.is_final()
 }
 
 fn transport(whatsapp: &config::Whatsapp) -> String {
