@@ -95,6 +95,16 @@ wrong, or the database needs `reminders migrate`.")]
     #[command(subcommand)]
     Templates(Templates),
 
+    /// Send one real message now, with a made-up session in it and marked as a test; needs no database, and records nothing
+    #[command(after_help = "Examples:
+  reminders test mail you@example.org
+  reminders test whatsapp 081234567890
+
+Exit codes: 0 accepted, and nothing bad heard of it within ten seconds (WhatsApp); 1 this recipient
+was refused, or not reached; 2 no address or number; 75 the channel could not work now; 78 the
+settings are wrong, or the channel is off.")]
+    Test(Test),
+
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
   reminders demo")]
@@ -263,6 +273,20 @@ pub struct CheckTemplates {
     pub dir: PathBuf,
 
     /// How to print what was found
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Test {
+    /// How to send it
+    pub channel: Channel,
+
+    /// An email address; for WhatsApp a phone number, with + and country code or as in PHONE_REGION
+    #[arg(value_name = "ADDRESS|NUMBER")]
+    pub to: String,
+
+    /// How to print what happened
     #[arg(long, default_value = "text")]
     pub format: Format,
 }

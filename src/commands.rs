@@ -7,3 +7,4 @@ pub mod opt_in;
 pub mod preview;
 pub mod send;
 pub mod templates;
+pub mod test;

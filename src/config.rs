@@ -48,9 +48,15 @@ pub struct Config {
     pub whatsapp: Channel<Whatsapp>,
     pub reminder: Reminder,
     pub app: App,
-    /// `HEALTHCHECK_URL`: where each pass reports itself.
+    pub watch: Watch,
+}
+
+/// Where each pass reports itself.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// `HEALTHCHECK_URL`
     pub healthcheck_url: Option<String>,
-    /// `METRICS_FILE`: the Prometheus text file of each pass.
+    /// `METRICS_FILE`: a text file for Prometheus.
     pub metrics_file: Option<PathBuf>,
 }
 
@@ -77,13 +83,29 @@ impl Config {
         cwd: &Path,
     ) -> Result<Config, Vec<Problem>> {
         let environment = Environment::read(files, environment, cwd)?;
+        Self::read(environment, database::read)
+    }
+
+    /// The same for what opens no database: its settings may be wrong or missing.
+    pub fn load_without_database(
+        files: &[PathBuf],
+        environment: &HashMap<String, String>,
+        cwd: &Path,
+    ) -> Result<Config, Vec<Problem>> {
+        let environment = Environment::read(files, environment, cwd)?;
+        Self::read(environment, |_| Some(Database::Sqlite(PathBuf::new())))
+    }
+
+    fn read(
+        environment: Environment,
+        database: impl FnOnce(&mut Reader) -> Option<Database>,
+    ) -> Result<Config, Vec<Problem>> {
         let mut reader = Reader::new(&environment);
         let app = app::read(&mut reader);
-        let database = database::read(&mut reader);
+        let database = database(&mut reader);
         let zone = zone::read(&mut reader);
         let reminder = reminder::read(&mut reader, &app);
-        let healthcheck_url = healthcheck_url(&mut reader);
-        let metrics_file = reader.path("METRICS_FILE");
+        let watch = Watch::read(&mut reader);
         let mail = mail::channel(&environment, &app);
         let whatsapp = whatsapp::channel(&environment);
         let problems = reader.into_problems();
@@ -96,8 +118,7 @@ impl Config {
                 whatsapp,
                 reminder,
                 app,
-                healthcheck_url,
-                metrics_file,
+                watch,
             }),
             _ => Err([problems, mail.into_problems(), whatsapp.into_problems()].concat()),
         }
@@ -130,18 +151,37 @@ impl<T> Channel<T> {
     }
 }
 
+impl Watch {
+    /// As far as it can be read where other settings are wrong: somebody should hear of that.
+    pub fn load(files: &[PathBuf], environment: &HashMap<String, String>, cwd: &Path) -> Watch {
+        let environment = Environment::read(files, environment, cwd);
+        environment.map_or_else(
+            |_| Watch::default(),
+            |environment| Watch::read(&mut Reader::new(&environment)),
+        )
+    }
+
+    fn read(reader: &mut Reader) -> Watch {
+        Watch {
+            healthcheck_url: healthcheck_url(reader),
+            metrics_file: reader.path("METRICS_FILE"),
+        }
+    }
+}
+
 /// Never shown: who knows the address can report in our name.
 fn healthcheck_url(reader: &mut Reader) -> Option<String> {
     let url = reader.secret("HEALTHCHECK_URL")?;
     let url = url.expose().trim();
-    if address::web(url).is_none() {
-        reader.complain(
-            "HEALTHCHECK_URL",
-            None,
-            "give the check's whole address, such as https://hc-ping.com/your-uuid",
-        );
+    if address::web(url).is_some() {
+        return Some(url.to_owned());
     }
-    Some(url.to_owned())
+    reader.complain(
+        "HEALTHCHECK_URL",
+        None,
+        "give the check's whole address, such as https://hc-ping.com/your-uuid",
+    );
+    None
 }
 
 impl Config {

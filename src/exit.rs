@@ -11,6 +11,8 @@ pub enum Exit {
     Ok,
     /// The command ended, and something in it failed for good.
     Failed,
+    /// The command line asks for what there is not.
+    Usage,
     /// Could not work now; a later run tries again (EX_TEMPFAIL).
     TryLater,
     /// The configuration is wrong, or the database needs `migrate` (EX_CONFIG).
@@ -22,6 +24,7 @@ impl Exit {
         match self {
             Exit::Ok => 0,
             Exit::Failed => 1,
+            Exit::Usage => 2,
             Exit::TryLater => 75,
             Exit::Config => 78,
         }

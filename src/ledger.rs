@@ -16,7 +16,7 @@ use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
     NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
     TextExpressionMethods,
-    dsl::{count_star, sql},
+    dsl::sql,
     sql_types::{Bool, Text},
     update,
 };
@@ -168,16 +168,14 @@ pub fn spent_since(db: &mut Db, channel: Channel, since: DateTime<Utc>) -> Query
     Ok(sent + sending)
 }
 
-/// A channel, a status, and how many rows are in it.
-pub type Count = (String, String, i64);
-
-/// How many rows of each channel are in which state.
-pub fn counts(db: &mut Db) -> QueryResult<Vec<Count>> {
+/// How many rows of a channel wait, or are being sent.
+pub fn waiting(db: &mut Db, channel: Channel) -> QueryResult<i64> {
+    let open = [status::PENDING, status::SENDING];
     ledger::table
-        .group_by((ledger::channel, ledger::status))
-        .select((ledger::channel, ledger::status, count_star()))
-        .order((ledger::channel, ledger::status))
-        .load(db)
+        .filter(ledger::status.eq_any(open))
+        .filter(ledger::channel.eq(channel.name()))
+        .count()
+        .get_result(db)
 }
 
 /// Marks a row after which its user is not to be written to, when the platform could not be told so.

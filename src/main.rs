@@ -50,8 +50,8 @@ use log::{Level, LevelFilter, Record, error};
 
 use crate::{
     cli::{Cli, Command},
-    commands::{check, demo, migrate, opt_in, preview, send, templates},
-    config::{Config, Problem},
+    commands::{check, demo, migrate, opt_in, preview, send, templates, test},
+    config::{Config, Problem, Watch},
     exit::Exit,
 };
 
@@ -101,6 +101,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Migrate(args) => migrate::run(config, args),
         Command::Check(args) => check::run(config, args),
         Command::Preview(args) => preview::run(config, args),
+        Command::Test(args) => test::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Templates(args) => templates::run(args),
     }
@@ -112,12 +113,28 @@ fn configure(cli: &Cli) -> Result<Config> {
     let environment: HashMap<String, String> = env::vars_os()
         .filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()))
         .collect();
-    let mut config = Config::load(&cli.env_files, &environment, &folder).map_err(|problems| {
+    let load = match cli.command {
+        Command::Test(_) => Config::load_without_database,
+        _ => Config::load,
+    };
+    let mut config = load(&cli.env_files, &environment, &folder).map_err(|problems| {
+        if let Command::Send(args) = &cli.command
+            && !args.dry_run
+        {
+            let watch = Watch::load(&cli.env_files, &environment, &folder);
+            send::could_not_begin(&watch, Exit::Config, &names(&problems));
+        }
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         exit::error(Exit::Config, lines.join("\n"))
     })?;
     check_templates(&mut config);
     Ok(config)
+}
+
+/// Which settings are wrong, without what they hold.
+fn names(problems: &[Problem]) -> String {
+    let names = problems.iter().map(|problem| problem.variable.as_str());
+    format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
 }
 
 /// The user's own templates are tried now, since a broken one is to be known before the first session is due.

@@ -11,6 +11,7 @@ mod event;
 mod language;
 pub mod sample;
 mod templates;
+pub mod trial;
 
 pub use check::{Tried, check_templates, try_templates};
 use context::{Context, Defaults};

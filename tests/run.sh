@@ -57,6 +57,16 @@ if [ -n "$missing" ]; then
     trap - EXIT
 fi
 
+# Checks the metrics file. Its package is a server's, which installing it would start: promtool alone is unpacked.
+tools=$PWD/target/tools
+if ! command -v promtool >/dev/null && ! [ -x "$tools/usr/bin/promtool" ]; then
+    mkdir -p "$tools"
+    (cd "$tools" && { apt-get download prometheus || { as_root apt-get update && apt-get download prometheus; }; })
+    dpkg-deb --fsys-tarfile "$tools"/prometheus_*.deb | tar -x -C "$tools" ./usr/bin/promtool
+    rm "$tools"/prometheus_*.deb
+fi
+PATH=$PATH:$tools/usr/bin
+
 export REMINDERS_TEST_REQUIRE=all
 cargo test --locked --features full
 for database in postgres mysql; do

@@ -1,5 +1,6 @@
 //! `send`: one pass, as cron runs it every minute.
 
+mod left;
 mod words;
 
 use std::{
@@ -14,9 +15,10 @@ use chrono::{SubsecRound, Utc};
 use indicatif::ProgressBar;
 use log::{debug, error, warn};
 
+use self::left::Left;
 use crate::{
     cli::{self, Format},
-    config::Config,
+    config::{Config, Watch},
     db::{self, Db},
     exit::{self, Exit},
     health,
@@ -24,7 +26,7 @@ use crate::{
     ledger::{self, Scope},
     legacy,
     lock::{self, Attempt, Lock},
-    metrics, output,
+    output,
     pass::{
         self, Budget, Pass, dry_run,
         summary::{Channels, Summary},
@@ -46,60 +48,60 @@ pub fn run(config: &'static Config, args: &cli::Send) -> Result<Exit> {
         Attempt::Busy(since) => return busy(config, args, clock, since),
         Attempt::Impossible(path, error) => without_lock(&path.display().to_string(), &error),
     };
-    let watcher = config.healthcheck_url.as_deref();
-    health::start(watcher);
+    let watched = health::start(config.watch.healthcheck_url.as_deref());
     let settings = complain(config);
-    let (interrupt, mut counts) = (Interrupt::default(), String::new());
-    let done = work(config, args, clock, &interrupt, &mut counts);
+    let (interrupt, mut left) = (Interrupt::default(), Left::default());
+    let done = work(config, args, clock, &interrupt, &mut left);
     let done = weigh(done, settings);
     let exit = done.as_ref().map_or_else(exit::of, |exit| *exit);
-    health::end(watcher, exit, &counts, interrupt.left_of(health::LIMIT));
-    measure(config, clock, exit);
+    left.measure(&config.watch, clock, exit);
+    if let Some(watched) = watched {
+        watched.end(exit, &left.words(), interrupt.left_of(health::LIMIT));
+    }
     done
 }
 
-/// The pass itself; `counts` gets what it did, naming nobody.
+/// The pass itself; `left` gets what it did.
 fn work(
     config: &'static Config,
     args: &cli::Send,
     clock: Clock,
     interrupt: &Interrupt,
-    counts: &mut String,
+    left: &mut Left,
 ) -> Result<Exit> {
     let (zone, due) = glance(config, args, clock)?;
     let mut pass = pass(config, args, clock, zone);
     pass.interrupt = interrupt.clone();
+    left.begun(&pass, due);
     let pass = Arc::new(pass);
     let summary = if due {
         interrupt.listen();
         let mut db = db::open(&config.database)?;
         compare_clocks(&mut db)?;
-        pass::run(&mut db, &pass)?
+        let summary = pass::run(&mut db, &pass)?;
+        left.count(&config.watch, &mut db);
+        summary
     } else {
         nothing(&pass)
     };
-    report(config, args, &pass, &summary, due)?;
-    *counts = summary.counts();
+    let summary = left.summary.insert(summary);
+    report(config, args, &pass, summary, due)?;
     Ok(summary.exit())
+}
+
+/// Tells those who watch of a pass that could not even begin; `words` must name nobody.
+pub fn could_not_begin(watch: &Watch, exit: Exit, words: &str) {
+    let watched = health::start(watch.healthcheck_url.as_deref());
+    left::measure_nothing(watch, exit);
+    if let Some(watched) = watched {
+        watched.end(exit, words, health::LIMIT);
+    }
 }
 
 /// What is wrong with a channel's settings weighs beside what became of the rest.
 fn weigh(done: Result<Exit>, settings: Exit) -> Result<Exit> {
     done.map(|exit| exit.max(settings))
         .map_err(|error| exit::at_least(settings, error))
-}
-
-/// The metrics of a pass; that they cannot be written does not undo what the pass did.
-fn measure(config: &Config, clock: Clock, exit: Exit) {
-    let Some(path) = &config.metrics_file else {
-        return;
-    };
-    let seconds = clock.elapsed().as_secs_f64();
-    let written = db::open(&config.database)
-        .and_then(|mut db| metrics::write(path, &mut db, exit, clock.start(), seconds));
-    if let Err(error) = written {
-        warn!("{error:#}");
-    }
 }
 
 /// Says what is wrong with the settings of a channel, before anything else can go wrong; the other channel does its work.
@@ -221,6 +223,8 @@ fn busy(config: &Config, args: &cli::Send, clock: Clock, since: Duration) -> Res
     }
     if since > TOO_LONG {
         warn!("another pass has been working for {minutes} minutes: look whether it hangs");
+        let words = format!("another pass has been working for {minutes} minutes");
+        could_not_begin(&config.watch, Exit::TryLater, &words);
         return Ok(Exit::TryLater);
     }
     debug!("another pass is active");

@@ -28,7 +28,11 @@ fn a_laravel_env_file_works_as_it_is() {
         Database::Sqlite(config.project.join("database/database.sqlite"))
     );
     assert_eq!(
-        (config.zone, config.metrics_file, config.healthcheck_url),
+        (
+            config.zone,
+            config.watch.metrics_file,
+            config.watch.healthcheck_url
+        ),
         (None, None, None)
     );
 }
@@ -75,7 +79,7 @@ fn paths_start_at_the_env_file() {
     )
     .unwrap();
     assert_eq!(
-        config.metrics_file,
+        config.watch.metrics_file,
         Some(config.project.join("storage/reminders.prom"))
     );
 }

@@ -43,9 +43,21 @@ impl Tally {
         self.notes.extend(other.notes);
     }
 
+    /// What became of reminders, as the output calls it.
+    pub fn outcomes(&self) -> [(&'static str, usize); 6] {
+        [
+            ("sent", self.sent),
+            ("retried", self.retried),
+            ("failed", self.failed),
+            ("cancelled", self.cancelled),
+            ("missed", self.missed),
+            ("unknown", self.unknown),
+        ]
+    }
+
     /// Whether nothing came of it.
     pub fn is_empty(&self) -> bool {
-        self.sent + self.failed + self.retried + self.cancelled + self.missed + self.unknown == 0
+        self.outcomes().iter().all(|(_, count)| *count == 0)
     }
 
     pub fn note(&mut self, level: Level, text: String) {
@@ -157,12 +169,23 @@ impl Summary {
         self.channels.exit()
     }
 
-    /// The counts alone, which name nobody.
+    /// The counts, and the codes of what has stopped: nothing that names anybody.
     pub fn counts(&self) -> String {
-        format!(
+        let counts = format!(
             "sent {}, to be tried again {}, failed {}, cancelled {}, missed {}, unknown {}",
             self.sent, self.retried, self.failed, self.cancelled, self.missed, self.unknown
-        )
+        );
+        let stopped = self.tallies().into_iter().filter_map(|(channel, tally)| {
+            // The words behind it may quote a server, which may quote anything.
+            let code = tally.stopped.as_ref()?.split(':').next()?;
+            Some(format!("; {} stopped: {code}", channel.name()))
+        });
+        counts + &stopped.collect::<String>()
+    }
+
+    pub fn tallies(&self) -> [(Channel, &Tally); 2] {
+        let Channels { mail, whatsapp } = &self.channels;
+        [(Channel::Mail, mail), (Channel::Whatsapp, whatsapp)]
     }
 }
 

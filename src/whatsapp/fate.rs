@@ -34,6 +34,19 @@ impl Fate {
         }
     }
 
+    /// Whether nothing more is to be learnt but that it was read.
+    pub fn is_final(&self) -> bool {
+        let ends = [
+            "delivered",
+            "read",
+            "failed",
+            "undelivered",
+            "canceled",
+            DELETED,
+        ];
+        ends.contains(&self.status.as_str())
+    }
+
     /// What it means. The codes are those of an answer, come late.
     pub fn outcome(&self, sid: &str) -> Outcome {
         let fault = |words: &str| {

@@ -58,6 +58,8 @@ pub enum Answer {
     Silent,
     /// Created after this time.
     Delay(Duration),
+    /// Created; every later look at it says this status and error code.
+    Ends(&'static str, Option<u32>),
 }
 
 impl Answer {
@@ -169,7 +171,13 @@ impl Twilio {
 
     /// Lets time pass for a message: what later looks at it will say.
     pub fn set_status(&self, sid: &str, status: &str, error_code: Option<u32>) {
-        let mut messages = self.shared.messages.lock().unwrap();
+        self.shared.set_status(sid, status, error_code);
+    }
+}
+
+impl Shared {
+    fn set_status(&self, sid: &str, status: &str, error_code: Option<u32>) {
+        let mut messages = self.messages.lock().unwrap();
         let message = messages
             .iter_mut()
             .find(|message| message.create.sid == sid);
@@ -178,9 +186,7 @@ impl Twilio {
         message.error_code = error_code;
         message.sent_at = (!matches!(status, "queued" | "accepted")).then(SystemTime::now);
     }
-}
 
-impl Shared {
     fn converse(&self, stream: TcpStream, number: usize) {
         let mut connection = Connection::new(stream, number);
         while let Some(request) = connection.request() {
@@ -237,6 +243,12 @@ impl Shared {
             Answer::Delay(time) => {
                 thread::sleep(time);
                 return Some(self.store(create));
+            }
+            Answer::Ends(status, error_code) => {
+                let response = self.store(create);
+                let sid = format!("SM{:032x}", self.messages.lock().unwrap().len());
+                self.set_status(&sid, status, error_code);
+                return Some(response);
             }
         }
         None

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
+        Arc, Condvar, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -751,10 +751,30 @@ fn twilio_keeps_no_message_beyond_the_start() {
 #[test]
 fn many_messages_go_over_few_connections() {
     let twilio = Twilio::start();
-    let platform = platform(&twilio, 20).set("TWILIO_CONNECTIONS", "2");
+    let platform = platform(&twilio, 200)
+        .set("TWILIO_CONNECTIONS", "3")
+        .set("TWILIO_MAX_PER_SECOND", "1000");
     platform.send().succeeds();
-    assert_eq!(twilio.created().len(), 20);
-    assert!(twilio.connections() <= 2, "{}", twilio.connections());
+    assert_eq!(twilio.created().len(), 200);
+    assert!(twilio.connections() <= 3, "{}", twilio.connections());
+}
+
+#[test]
+fn as_many_messages_are_on_their_way_at_once_as_there_are_connections() {
+    let (arrived, all) = (Mutex::new(0), Condvar::new());
+    let twilio = Twilio::script(move |_| {
+        let mut arrived = arrived.lock().unwrap();
+        *arrived += 1;
+        all.notify_all();
+        // Nobody is answered before the fourth has come.
+        let patience = Duration::from_secs(20);
+        let waited = all.wait_timeout_while(arrived, patience, |arrived| *arrived < 4);
+        assert!(!waited.unwrap().1.timed_out(), "they wait for each other");
+        Answer::Created
+    });
+    let platform = platform(&twilio, 12).set("TWILIO_CONNECTIONS", "4");
+    platform.send().succeeds();
+    assert_eq!((twilio.created().len(), twilio.connections()), (12, 4));
 }
 
 #[test]

@@ -1,0 +1,62 @@
+//! `test`: one real message now, by the configured transport, about a made-up session. Opens no database.
+
+mod mail;
+mod trial;
+mod whatsapp;
+
+use anyhow::Result;
+use chrono::{DateTime, Duration, Utc};
+use chrono_tz::Tz;
+
+use crate::{
+    cli,
+    config::{self, Config},
+    exit::{self, Exit},
+    ledger::Channel,
+    message::Renderer,
+    output,
+};
+
+pub fn run(config: &Config, args: &cli::Test) -> Result<Exit> {
+    let trial = match args.channel {
+        Channel::Mail => mail::send(config, &args.to)?,
+        Channel::Whatsapp => whatsapp::send(config, &args.to)?,
+    };
+    output::print(args.format, &trial)?;
+    trial.end()
+}
+
+/// The settings of a channel that can work.
+fn settings<T>(channel: &config::Channel<T>) -> Result<&T> {
+    let why = match channel {
+        config::Channel::On(settings) => return Ok(settings),
+        config::Channel::Off(why) => format!("this channel is off ({why}): turn it on first"),
+        config::Channel::Broken(problems) => {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            lines.join("\n")
+        }
+    };
+    Err(exit::error(Exit::Config, why))
+}
+
+/// Where nobody says in which zone the platform's times are, its own tables have UTC.
+fn renderer(config: &Config) -> Result<Renderer> {
+    let reminder = &config.reminder;
+    let (templates, zone) = (reminder.templates.as_deref(), config.zone);
+    Renderer::new(
+        &config.app,
+        reminder.locale,
+        templates,
+        zone.unwrap_or(Tz::UTC),
+    )
+}
+
+/// When the made-up session starts.
+fn start(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + Duration::hours(1)
+}
+
+/// Templates of the operator's own were tried when the settings were read; what still fails is theirs, too.
+fn unrenderable(error: anyhow::Error) -> anyhow::Error {
+    exit::error(Exit::Config, format!("{error:#}"))
+}

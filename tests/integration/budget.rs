@@ -1,0 +1,83 @@
+//! The day's budget of mails.
+
+use crate::{
+    smtp::Smtp,
+    support::{Platform, START},
+};
+
+fn due(smtp: &Smtp, participants: i64) -> Platform {
+    let platform = Platform::seed().mail(smtp);
+    platform.session(1, START);
+    for id in 1..=participants {
+        platform.participant(id, &format!("Peserta {id}"), &format!("p{id}@example.org"));
+    }
+    platform
+}
+
+#[test]
+fn beyond_the_days_budget_mails_wait_until_the_first_no_longer_count() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 5).set("MAIL_MAX_PER_DAY", "3");
+    let run = platform.send().exits(75);
+    assert!(run.stderr.contains("MAIL_MAX_PER_DAY"), "{}", run.stderr);
+    assert_eq!(smtp.mails().len(), 3);
+    platform.send_at("2026-11-23T16:20:00+07:00").exits(75);
+    assert_eq!(smtp.mails().len(), 3);
+
+    platform.session(2, "2026-11-24 17:30:00");
+    platform.sql("DELETE FROM enrollments WHERE user_id > 2");
+    platform.send_at("2026-11-24T16:30:00+07:00").succeeds();
+    assert_eq!(
+        smtp.mails().len(),
+        5,
+        "a day later the budget is there again"
+    );
+}
+
+#[test]
+fn the_pass_that_uses_up_most_of_the_days_budget_says_so_once() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 7).set("MAIL_MAX_PER_DAY", "10");
+    let said = |now: &str| -> usize {
+        let run = platform.send_at(now).succeeds();
+        let lines = run.complaints();
+        let told = lines
+            .iter()
+            .filter(|line| line.contains("MAIL_MAX_PER_DAY"));
+        told.filter(|line| line.contains("8 of the 10 mails"))
+            .count()
+    };
+    assert_eq!(said("2026-11-23T16:00:00+07:00"), 0);
+    platform.participant(8, "Siti", "siti@example.org");
+    assert_eq!(said("2026-11-23T16:01:00+07:00"), 1);
+    platform.participant(9, "Tono", "tono@example.org");
+    assert_eq!(said("2026-11-23T16:02:00+07:00"), 0);
+    assert_eq!(smtp.mails().len(), 9);
+}
+
+#[test]
+fn a_pass_that_uses_up_all_of_the_days_budget_says_so_and_what_waits_says_how_much() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 10).set("MAIL_MAX_PER_DAY", "10");
+    let run = platform.send().succeeds();
+    assert!(run.stderr.contains("10 of the 10 mails"), "{}", run.stderr);
+    platform.participant(11, "Siti", "siti@example.org");
+    platform.participant(12, "Tono", "tono@example.org");
+    let run = platform.send_at("2026-11-23T16:01:00+07:00").exits(75);
+    let spent = "MAIL_MAX_PER_DAY=10 is reached: 2 wait";
+    assert!(run.stderr.contains(spent), "{}", run.stderr);
+    assert_eq!(run.complaints().len(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn the_nearest_sessions_come_first_where_the_days_budget_is_short() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 2).set("MAIL_MAX_PER_DAY", "2");
+    platform.session(2, "2026-11-23 16:56:00");
+    platform.send().exits(75);
+    let sent = platform.rows(
+        "course_session_id, count(*)",
+        "session_reminder_deliveries WHERE status = 'sent' GROUP BY course_session_id",
+    );
+    assert_eq!(sent, ["2|2"]);
+}
