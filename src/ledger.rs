@@ -180,6 +180,27 @@ pub fn counts(db: &mut Db) -> QueryResult<Vec<Count>> {
         .load(db)
 }
 
+/// When the newest row was last written to; `None` for an empty ledger.
+pub fn newest(db: &mut Db) -> QueryResult<Option<DateTime<Utc>>> {
+    let newest = ledger::table
+        .order(ledger::id.desc())
+        .select(ledger::updated_at)
+        .limit(1);
+    let newest = newest.load::<NaiveDateTime>(db)?.pop();
+    Ok(newest.map(|time| time.and_utc()))
+}
+
+/// What has come to need a person since then: how many rows, by status.
+pub fn unsettled_since(db: &mut Db, since: DateTime<Utc>) -> QueryResult<Vec<(String, i64)>> {
+    ledger::table
+        .filter(ledger::status.eq_any([status::FAILED, status::UNKNOWN]))
+        .filter(ledger::updated_at.ge(since.naive_utc()))
+        .group_by(ledger::status)
+        .select((ledger::status, count_star()))
+        .order(ledger::status)
+        .load(db)
+}
+
 /// Marks a row after which its user is not to be written to, when the platform could not be told so.
 const OPTED_OUT: &str = "opted_out";
 
