@@ -181,7 +181,11 @@ pub fn moment(locale: Locale, moment: DateTime<Utc>, zone: Tz) -> String {
 /// The time of day alone: `17.00 WIB`.
 pub fn clock(locale: Locale, moment: DateTime<Utc>, zone: Tz) -> String {
     let local = moment.with_timezone(&zone);
-    format!("{} {}", language::clock(locale, &local), language::zone(&local))
+    format!(
+        "{} {}",
+        language::clock(locale, &local),
+        language::zone(&local)
+    )
 }
 
 /// Of WhatsApp's markup only the backtick reaches beyond its line (three open a block), so it becomes an apostrophe.

@@ -51,7 +51,10 @@ impl Coming {
                 sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
             ));
         let found = db::with(self.view(), first).load::<(i64, Lossy)>(db)?;
-        Ok(found.into_iter().next().map(|(id, start)| (id, start.into())))
+        Ok(found
+            .into_iter()
+            .next()
+            .map(|(id, start)| (id, start.into())))
     }
 
     /// Who takes part in a session.
