@@ -70,8 +70,9 @@ Exit codes: 0 done; 1 a reminder failed, was missed or is unknown; 2 wrong comma
     Migrate(Migrate),
 
     /// Look at every link of the chain, and say what to do about those that are broken; changes nothing
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   reminders check
+  reminders check --offline            ask neither the mail server nor Twilio
 
 Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the configuration is wrong,
 or the database needs `reminders migrate`.")]
@@ -189,6 +190,10 @@ pub struct Migrate {
 
 #[derive(Debug, Args)]
 pub struct Check {
+    /// Ask neither the mail server nor Twilio
+    #[arg(long)]
+    pub offline: bool,
+
     /// How to print the links
     #[arg(long, default_value = "text")]
     pub format: Format,

@@ -134,6 +134,10 @@ impl<T> Channel<T> {
         }
     }
 
+    pub fn is_off(&self) -> bool {
+        matches!(self, Channel::Off(_))
+    }
+
     /// One more thing that is wrong with a channel that is in use.
     pub fn complain(&mut self, problem: Problem) {
         match self {

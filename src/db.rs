@@ -16,6 +16,7 @@ mod postgres;
 pub mod schema;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod with;
 mod write;
 
 use anyhow::{Result, bail};
@@ -37,6 +38,7 @@ pub use self::{
     locked::locked,
     lossy::Lossy,
     migration::{Done, PLATFORM, REMINDERS},
+    with::with,
     write::{once, write},
 };
 

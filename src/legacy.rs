@@ -95,6 +95,30 @@ fn ours(window: &Window) -> _ {
         )
 }
 
+/// The newest row of a session that the ledger has never told of (or that no ledger could: `has_ledger`), so that it is
+/// Laravel's: when, in the platform's digits.
+pub fn newest_of_laravel(db: &mut Db, has_ledger: bool) -> QueryResult<Option<String>> {
+    let newest = logs::table
+        .order(logs::sent_at.desc())
+        .limit(1)
+        .select(sql::<Text>(
+            "CAST(session_reminder_logs.sent_at AS CHAR(19))",
+        ));
+    let ours = ledger::table
+        .filter(ledger::course_session_id.eq(logs::course_session_id))
+        .filter(ledger::kind.eq(REMINDER))
+        .filter(
+            ledger::error_code
+                .is_null()
+                .or(ledger::error_code.assume_not_null().ne(WINDOW_PASSED)),
+        );
+    let found: Vec<Lossy> = match has_ledger {
+        true => newest.filter(not(exists(ours))).load(db)?,
+        false => newest.load(db)?,
+    };
+    Ok(found.into_iter().next().map(Lossy::into))
+}
+
 /// The sessions of the ledger rows made at `now` that have no row yet.
 pub fn unannounced(db: &mut Db, lead_minutes: i32, now: DateTime<Utc>) -> QueryResult<Vec<i64>> {
     let there = logs::table.filter(logs::course_session_id.eq(ledger::course_session_id));

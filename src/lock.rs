@@ -14,6 +14,17 @@ use std::{
 
 use crate::config::Database;
 
+/// The usual `STATE_DIRECTORY`: the crontab and systemd have it in their environment, a person who looks has not.
+const USUAL: &str = "/var/lib/reminders";
+
+/// When the last pass on this host began, as far as it has left its lock where this user finds it.
+pub fn last_pass(database: &Database) -> Option<SystemTime> {
+    let name = file_name(database);
+    let folders = [state_folder(), USUAL.into(), temporary_folder()];
+    let begun = |folder: &PathBuf| fs::metadata(folder.join(&name)).ok()?.modified().ok();
+    folders.iter().filter_map(begun).max()
+}
+
 /// Held for as long as the value lives.
 pub struct Lock {
     _file: File,

@@ -176,6 +176,21 @@ impl Renderer {
     }
 }
 
+/// A moment as messages word it: `Senin, 23 November 2026 pukul 17.00 WIB`.
+pub fn moment(locale: Locale, moment: DateTime<Utc>, zone: Tz) -> String {
+    language::moment(locale, &moment.with_timezone(&zone))
+}
+
+/// The time of day alone: `17.00 WIB`.
+pub fn clock(locale: Locale, moment: DateTime<Utc>, zone: Tz) -> String {
+    let local = moment.with_timezone(&zone);
+    format!(
+        "{} {}",
+        language::clock(locale, &local),
+        language::zone(&local)
+    )
+}
+
 /// Of WhatsApp's markup only the backtick reaches beyond its line (three open a block), so it becomes an apostrophe.
 /// `*`, `_` and `~` stay: the templates put no title inside markup, where it could break it, and titles like `read_csv`
 /// need them.

@@ -151,7 +151,7 @@ fn anybody_owed(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<boo
 
 /// Does everything that is due.
 pub fn run(db: &mut Db, pass: &Arc<Pass<'static>>) -> Result<Summary> {
-    for redirected in summary::redirected(pass) {
+    for redirected in summary::redirected(&pass.config.reminder) {
         warn!("{redirected}, and not to the participants");
     }
     if let Some(half) = summary::half_redirected(pass) {

@@ -2,6 +2,7 @@
 //! second one, `session_cancellations`, says which of those told have to hear that their session does not take place.
 
 pub mod cancellations;
+pub mod coming;
 pub mod profile;
 pub mod standing;
 pub mod view;
@@ -15,7 +16,7 @@ use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
     Queryable, RunQueryDsl,
     dsl::sql,
-    sql_types::{Bool, Text},
+    sql_types::{Bool, Nullable, Text},
 };
 
 use crate::{
@@ -124,6 +125,8 @@ macro_rules! participant {
         )
     };
 }
+
+use participant;
 
 /// The participants of the sessions that start in the ranges, nearest start first.
 pub fn participants_in(
@@ -273,6 +276,13 @@ pub fn zone(config: &Config, db: &mut Db) -> Result<Zone> {
              zone of the times in the database, such as APP_TIMEZONE=Asia/Jakarta",
         )),
     }
+}
+
+/// The newest time of change in a table, in the platform's digits.
+pub fn newest_change(db: &mut Db, table: &str) -> QueryResult<Option<String>> {
+    let newest = format!("(SELECT CAST(max(updated_at) AS CHAR(19)) FROM {table})");
+    let newest = diesel::select(sql::<Nullable<Text>>(&newest)).get_result::<Lossy>(db)?;
+    Ok(newest.into())
 }
 
 /// The next session that somebody takes part in: its title and start.

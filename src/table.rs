@@ -96,7 +96,7 @@ impl Table {
     }
 
     /// The lines, for a terminal of `columns`; `None`: for a pipe.
-    fn lines(&self, columns: Option<usize>) -> Vec<String> {
+    pub fn lines(&self, columns: Option<usize>) -> Vec<String> {
         let widths = self.widths();
         let rows = self.rows.iter();
         rows.flat_map(|row| lines(row, &widths, columns)).collect()

@@ -1,5 +1,6 @@
 //! WhatsApp: one message to Twilio's Messages API, or to a folder of `.json` files.
 
+mod account;
 mod code;
 mod error;
 mod fate;
@@ -17,8 +18,10 @@ use crate::config;
 use crate::gate::Gate;
 use crate::outcome::Outcome;
 
+pub use account::{Approval, Template};
 pub use fate::Fates;
 pub use messages::Unread;
+pub use twilio::Twilio;
 
 /// One WhatsApp message ready to go.
 #[derive(Debug, Clone)]

@@ -90,6 +90,13 @@ pub struct Twilio {
     pub max_per_second: f64,
 }
 
+impl Twilio {
+    /// Whether the sender is the one that all sandboxes share.
+    pub fn is_sandbox(&self) -> bool {
+        self.from == SANDBOX
+    }
+}
+
 /// Reads everything that concerns WhatsApp; its problems stop this channel only.
 pub fn channel(environment: &Environment) -> Channel<Whatsapp> {
     let mut reader = Reader::new(environment);

@@ -7,7 +7,7 @@ use log::{Level, log};
 use serde::Serialize;
 
 use super::Pass;
-use crate::{exit::Exit, ledger::Channel};
+use crate::{config, exit::Exit, ledger::Channel};
 
 /// One channel's counts.
 #[derive(Debug, Default, Clone, Serialize)]
@@ -154,7 +154,7 @@ impl Summary {
             missed: channels.total(|tally| tally.missed),
             unknown: channels.total(|tally| tally.unknown),
             channels,
-            redirected: redirected(pass),
+            redirected: redirected(&pass.config.reminder),
             elapsed_ms: pass.clock.elapsed().as_millis(),
         }
     }
@@ -190,8 +190,7 @@ impl Summary {
 }
 
 /// Where everything goes instead of to the participants.
-pub fn redirected(pass: &Pass) -> Vec<String> {
-    let reminder = &pass.config.reminder;
+pub fn redirected(reminder: &config::Reminder) -> Vec<String> {
     let mail = reminder
         .redirect_mail
         .iter()

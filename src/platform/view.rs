@@ -157,15 +157,16 @@ impl Platform {
     /// `coalesce(…, false)` and `+ 0` change no result: they keep planners from indexes on flags that most rows have, and
     /// from multiplying their guesses of how many rows have them down to one.
     pub fn view(&self, sql: &ViewSql) -> String {
-        marked(&self.unmarked_view(sql))
+        let query = self.participants(sql);
+        marked(&format!("{} {NAME} AS\n{query};", sql.create))
     }
 
-    fn unmarked_view(&self, sql: &ViewSql) -> String {
+    /// The query of the view, which can also be asked before there is one: nobody has opted in where there is no column yet.
+    pub fn participants(&self, sql: &ViewSql) -> String {
         let title = format!("c.{}", self.title_column().unwrap_or("title"));
         let text = |table, alias, column| self.text(sql, table, alias, column);
         format!(
-            "{create} {NAME} AS
-SELECT {session_id} AS session_id, {course_id} AS course_id,
+            "SELECT {session_id} AS session_id, {course_id} AS course_id,
     coalesce({own_title}, {title}) AS session_title, {title} AS course_title,
     s.scheduled_at AS scheduled_at, {duration} AS duration_minutes,
     coalesce({mode}, {course_mode}) AS mode, {modality} AS modality,
@@ -179,8 +180,7 @@ FROM course_sessions s
 {join} users u ON u.id = e.user_id
 LEFT JOIN user_profiles p ON p.user_id = u.id
 LEFT JOIN user_profiles q ON q.user_id = p.user_id AND q.id + 0 < p.id
-WHERE {conditions};",
-            create = sql.create,
+WHERE {conditions}",
             join = sql.join,
             session_id = (sql.id)("s.id"),
             course_id = (sql.id)("s.course_id"),
@@ -194,7 +194,7 @@ WHERE {conditions};",
             course_link = text("courses", "c", "default_meeting_url"),
             own_link = text("enrollments", "e", "online_access_url"),
             place = text("course_sessions", "s", "location"),
-            opted_in = (sql.flag)("p.whatsapp_opt_in"),
+            opted_in = (sql.flag)(&self.column("user_profiles", "p", "whatsapp_opt_in")),
             timezone = text("user_profiles", "p", "timezone"),
             profile_locale = text("user_profiles", "p", "locale"),
             user_locale = text("users", "u", "locale"),

@@ -124,19 +124,24 @@ impl Twilio {
         }
     }
 
-    /// Twilio repeats numbers in its messages, and a proxy might repeat anything.
+    /// A proxy might repeat anything.
+    pub(super) fn clean(&self, fault: Fault) -> Fault {
+        let reason = fault.reason.replace(&self.authorization, "***");
+        let reason = match self.auth_token.is_empty() {
+            true => reason,
+            false => reason.replace(&self.auth_token, "***"),
+        };
+        Fault {
+            after: fault.after,
+            ..Fault::new(fault.code, reason)
+        }
+    }
+
+    /// Twilio repeats numbers in its messages.
     fn without_secrets(&self, outcome: Outcome, request: &Request) -> Outcome {
         let clean = |fault: Fault| {
             let reason = fault.reason.replace(&request.to, &mask_phone(&request.to));
-            let reason = reason.replace(&self.authorization, "***");
-            let reason = match self.auth_token.is_empty() {
-                true => reason,
-                false => reason.replace(&self.auth_token, "***"),
-            };
-            Fault {
-                after: fault.after,
-                ..Fault::new(fault.code, reason)
-            }
+            self.clean(Fault { reason, ..fault })
         };
         match outcome {
             Outcome::Sent { .. } => outcome,
@@ -236,6 +241,11 @@ pub(super) fn not_sent(error: &Error) -> Outcome {
         );
         return Outcome::Retry { fault, after: None };
     }
+    Outcome::Stopped(unreachable(error))
+}
+
+/// No word has come from Twilio.
+pub(super) fn unreachable(error: &Error) -> Fault {
     let code = match error {
         Error::HostNotFound | Error::Timeout(Timeout::Resolve) => "dns",
         Error::Timeout(_) => "timeout",
@@ -247,7 +257,7 @@ pub(super) fn not_sent(error: &Error) -> Outcome {
         "cannot reach Twilio ({}): check the network and TWILIO_API_BASE",
         words(error)
     );
-    Outcome::Stopped(Fault::new(code, reason))
+    Fault::new(code, reason)
 }
 
 pub(super) fn words(error: &Error) -> String {

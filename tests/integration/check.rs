@@ -1,6 +1,32 @@
-//! `check` on the database: what is missing, and the cure that makes it content.
+//! `check`: each link as it is when all is well, and when it is broken; here those of the database.
 
-use crate::support::{BackEnd, Platform, on};
+mod coming;
+mod mail;
+mod passes;
+mod whatsapp;
+
+use crate::{
+    support::{BackEnd, Platform, on},
+    twilio::Twilio,
+};
+
+/// The lines of one link.
+fn lines<'a>(report: &'a str, link: &str) -> Vec<&'a str> {
+    let is_of = |line: &&str| line.split_whitespace().nth(1) == Some(link);
+    report.lines().filter(is_of).collect()
+}
+
+/// The one line of a link, which must begin and go on so.
+#[track_caller]
+fn says(report: &str, link: &str, verdict: &str, words: &str) {
+    let found = lines(report, link);
+    assert_eq!(found.len(), 1, "{link}: {report}");
+    assert!(
+        found[0].starts_with(verdict) && found[0].contains(words),
+        "{}",
+        found[0]
+    );
+}
 
 fn check(platform: &Platform) -> String {
     platform.run(&["check"]).stdout
@@ -78,4 +104,63 @@ fn a_view_that_lags_behind_the_platforms_columns_is_told() {
     // One that the view does not use.
     platform.sql("ALTER TABLE course_sessions ADD COLUMN room_colour varchar(20)");
     assert!(check(&platform).contains("session_participants is up to date"));
+}
+
+#[test]
+fn every_link_is_told_also_when_one_is_broken() {
+    let platform = untouched()
+        .set("DB_DATABASE", "nowhere")
+        .set("DB_PORT", "9")
+        .set("TWILIO_SID", "unwell");
+    let run = platform.run(&["check"]).exits(78);
+    let links = ["mail", "mailer", "from", "whatsapp", "database"];
+    for link in links {
+        assert!(
+            !lines(&run.stdout, link).is_empty(),
+            "{link}: {}",
+            run.stdout
+        );
+    }
+    says(&run.stdout, "whatsapp", "FAIL", "TWILIO_SID");
+    assert!(lines(&run.stdout, "database")[0].starts_with("FAIL"));
+}
+
+#[test]
+fn json_has_a_link_a_verdict_and_a_text_each() {
+    let twilio = Twilio::start();
+    let platform = untouched()
+        .whatsapp(&twilio)
+        .set("REMINDER_CORRECTIONS", "on")
+        .set("REMINDER_REDIRECT_MAIL", "saya@example.org")
+        .migrated();
+    let run = platform.run(&["check", "--format", "json"]).succeeds();
+    let json = run.json();
+    let links = json.as_array().unwrap();
+    let named = |name: &str| links.iter().find(|link| link["link"] == name).unwrap();
+    assert_eq!(named("view")["verdict"], "ok");
+    assert_eq!(named("index")["verdict"], "warn");
+    assert!(
+        named("next")["text"]
+            .as_str()
+            .unwrap()
+            .contains("no coming session")
+    );
+    let keys = |link: &serde_json::Value| {
+        link.as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        links
+            .iter()
+            .all(|link| keys(link) == ["link", "text", "verdict"])
+    );
+    // Each name is in the documentation.
+    let document = include_str!("../../docs/check.md");
+    for link in links {
+        let name = link["link"].as_str().unwrap();
+        assert!(document.contains(&format!("| `{name}` |")), "{name}");
+    }
 }

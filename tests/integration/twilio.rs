@@ -12,17 +12,21 @@
 //! What Twilio refuses is refused with its codes before the script is asked. What it would silently ignore, or only
 //! mistakenly be sent (an unknown field, a JSON body), panics, and with that fails the test when the server is dropped.
 
+mod account;
 mod exchanges;
 mod http;
 mod messages;
 mod rules;
 
 use std::{
+    collections::BTreeMap,
     net::TcpStream,
     sync::{Arc, Mutex},
     thread,
     time::{Duration, SystemTime},
 };
+
+use serde_json::Value;
 
 use self::{
     http::{Connection, Request, Response},
@@ -30,7 +34,7 @@ use self::{
 };
 use crate::loopback::Loopback;
 
-pub use self::messages::TEMPLATE;
+pub use self::{account::ACCOUNT, messages::TEMPLATE};
 
 pub const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
 pub const AUTH_TOKEN: &str = "fedcba9876543210fedcba9876543210";
@@ -103,6 +107,8 @@ struct Shared {
     script: Box<dyn Fn(&Create) -> Answer + Send + Sync>,
     requests: Mutex<Vec<String>>,
     messages: Mutex<Vec<Message>>,
+    /// What was set by [`Twilio::answer`], by path.
+    answers: Mutex<BTreeMap<String, (u16, Value)>>,
 }
 
 impl Twilio {
@@ -117,6 +123,7 @@ impl Twilio {
             script: Box::new(answer),
             requests: Mutex::default(),
             messages: Mutex::default(),
+            answers: Mutex::default(),
         });
         let loopback = Loopback::start({
             let shared = Arc::clone(&shared);
@@ -128,6 +135,13 @@ impl Twilio {
     /// For `TWILIO_API_BASE`.
     pub fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.loopback.port())
+    }
+
+    /// What a `GET` of this path says from now on, where it does not concern messages: of the account, its senders or a
+    /// template.
+    pub fn answer(&self, path: &str, status: u16, body: Value) {
+        let mut answers = self.shared.answers.lock().unwrap();
+        answers.insert(path.into(), (status, body));
     }
 
     /// The messages that exist, in order.
@@ -212,9 +226,18 @@ impl Shared {
             ("POST", Some(".json")) => self.create(request, connection),
             ("GET", Some(".json")) => Some(page(&self.messages.lock().unwrap(), request)),
             ("GET", Some(item)) => Some(self.fetch(item).unwrap_or_else(|| not_found(request))),
+            ("GET", None) => Some(self.about(request).unwrap_or_else(|| not_found(request))),
             (_, Some(_)) => Some(Response::error(405, 20004, "Method not allowed")),
             (_, None) => Some(not_found(request)),
         }
+    }
+
+    /// Of the account, its senders or a template.
+    fn about(&self, request: &Request) -> Option<Response> {
+        if let Some((status, body)) = self.answers.lock().unwrap().get(request.path()) {
+            return Some(Response::json(*status, body));
+        }
+        account::about(request)
     }
 
     fn create(&self, request: &Request, connection: &mut Connection) -> Option<Response> {

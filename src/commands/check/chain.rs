@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use anyhow::Result;
 use serde::Serialize;
 
 use crate::{
@@ -65,6 +66,13 @@ impl Chain {
         self.fail(link, exit, format!("{error:#}{}", cure.unwrap_or_default()));
     }
 
+    /// Looks at a link; what keeps it from being looked at is what is wrong with it.
+    pub fn look(&mut self, link: &'static str, look: impl FnOnce(&mut Self) -> Result<()>) {
+        if let Err(error) = look(self) {
+            self.error(link, &error);
+        }
+    }
+
     /// Whether one of these is broken.
     pub fn has_failed(&self, names: &[&str]) -> bool {
         let failed = |link: &&Link| link.verdict == Verdict::Fail;
@@ -83,8 +91,8 @@ impl Chain {
     }
 }
 
-impl fmt::Display for Chain {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Chain {
+    fn table(&self) -> Table {
         let mut table = Table::new();
         for link in &self.links {
             let verdict = match link.verdict {
@@ -94,6 +102,66 @@ impl fmt::Display for Chain {
             };
             table.row([verdict, Cell::new(link.link), Cell::new(&link.text)]);
         }
-        table.fmt(f)
+        table
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain() -> Chain {
+        let mut chain = Chain::default();
+        chain.ok("addresses", "all 31 in the coming 7 days can be used");
+        chain.warn(
+            "next",
+            "数学 \u{1b}[31m(Kalkulus), Senin, 23 November 2026 pukul 17.00 WIB, 31 mails",
+        );
+        chain.fail(
+            "mailer",
+            Exit::Failed,
+            "535 5.7.8: the mail server refused the login",
+        );
+        chain
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_each_text_below_its_link() {
+        let lines = chain().table().lines(Some(40)).join("\n");
+        let plain = anstream::adapter::strip_str(&lines).to_string();
+        let lines: Vec<&str> = plain.lines().map(str::trim_end).collect();
+        assert_eq!(
+            lines,
+            [
+                "ok    addresses",
+                "    all 31 in the coming 7 days can be",
+                "    used",
+                "warn  next",
+                "    数学 [31m(Kalkulus), Senin, 23",
+                "    November 2026 pukul 17.00 WIB, 31",
+                "    mails",
+                "FAIL  mailer",
+                "    535 5.7.8: the mail server refused",
+                "    the login",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_heaviest_link_decides_the_exit_code() {
+        assert_eq!(Chain::default().exit(), Exit::Ok);
+        assert_eq!(chain().exit(), Exit::Failed);
+        let mut unset = chain();
+        unset.look("view", |_| Err(exit::error(Exit::Config, "no view")));
+        assert_eq!(unset.exit(), Exit::Config);
+        let mut later = Chain::default();
+        later.look("database", |_| Err(exit::error(Exit::TryLater, "locked")));
+        assert_eq!(later.exit(), Exit::Failed);
     }
 }

@@ -55,7 +55,7 @@ pub fn plan(plan: &Plan, pass: &Pass) -> Result<String> {
             writeln!(text, "{} is off ({why})", channel.name())?;
         }
     }
-    for redirected in summary::redirected(pass) {
+    for redirected in summary::redirected(&pass.config.reminder) {
         writeln!(text, "{redirected}")?;
     }
     writeln!(text, "{}", heading("would send", plan.reminders.len()))?;

@@ -4,7 +4,10 @@ use std::{env, fs::File, io::Write};
 
 use serde_json::json;
 
-use super::http::{Request, Response};
+use super::{
+    http::{Request, Response},
+    messages::PATH,
+};
 
 /// Names the file that each exchange is added to, a line of JSON; without it nothing is noted.
 const FILE: &str = "REMINDERS_TEST_EXCHANGES";
@@ -12,6 +15,10 @@ const FILE: &str = "REMINDERS_TEST_EXCHANGES";
 /// Notes an exchange that was as Twilio's are: what a test scripted otherwise, or asked wrongly on purpose, is left out.
 pub fn note(request: &Request, response: &Response) {
     let Ok(path) = env::var(FILE) else { return };
+    // The description is that of the messages.
+    if !request.path().starts_with(PATH) {
+        return;
+    }
     if !matches!(response.status, 200 | 201) || response.content_type != "application/json" {
         return;
     }
