@@ -1,11 +1,14 @@
 //! The command line. The doc comments are the help.
 
-use std::path::PathBuf;
+use std::{ops::RangeInclusive, path::PathBuf};
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, Utc};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::ledger::Channel;
+use crate::{
+    ledger::{Channel, journal::Status as State},
+    time::{self, Zone},
+};
 
 /// Tells every participant of a course session, one hour before it starts, by email and WhatsApp, exactly once
 ///
@@ -73,6 +76,17 @@ Exit codes: 0 done; 1 a reminder failed, was missed or is unknown; 2 wrong comma
 Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the configuration is wrong,
 or the database needs `reminders migrate`.")]
     Check(Check),
+
+    /// What was sent to whom and what became of it, newest first
+    #[command(after_help = "Examples:
+  reminders log --since 2h
+  reminders log --user budi@example.org
+  reminders log --session 12 --status failed
+  reminders log --follow --format json    a JSON object a line, as it happens
+
+Of each message the log has its id, when it was sent (else when something last happened to it), session
+and user, the channel, its status (or what WhatsApp has said since), and where it went.")]
+    Log(Log),
 
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
@@ -164,6 +178,41 @@ pub struct Check {
 }
 
 #[derive(Debug, Args)]
+pub struct Log {
+    /// This session only
+    #[arg(long, value_name = "ID")]
+    pub session: Option<i64>,
+
+    /// This user only: a numeric id or an email address
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+
+    /// In this state only
+    #[arg(long)]
+    pub status: Option<State>,
+
+    /// This channel only
+    #[arg(long)]
+    pub channel: Option<Channel>,
+
+    /// What has happened since then: 90m, 2h, 3d ago, a day such as 2026-11-23, or a time with its zone
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    pub since: Option<Since>,
+
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+
+    /// Go on printing what happens, until Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+
+    /// How to print it: json is an object a line
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
 pub struct Demo {
     /// Where to put the sample database and the messages
     #[arg(long, value_name = "DIR", default_value = "reminders-demo")]
@@ -177,12 +226,52 @@ pub enum Format {
     Json,
 }
 
+/// A moment that somebody names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    Ago(Duration),
+    At(DateTime<Utc>),
+    /// From its first second on, where the platform is.
+    Day(NaiveDate),
+}
+
+impl Since {
+    pub fn instant(self, zone: Zone, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Since::Ago(span) => now - span,
+            Since::At(instant) => instant,
+            Since::Day(day) => zone.instant(day.and_time(NaiveTime::MIN)),
+        }
+    }
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    if let Some(span) = time::duration(text).filter(|span| *span <= LONGEST) {
+        return Ok(Since::Ago(span));
+    }
+    let in_range = |day: &NaiveDate| YEARS.contains(&day.year());
+    if let Some(day) = text.parse().ok().filter(in_range) {
+        return Ok(Since::Day(day));
+    }
+    let instant = instant(text).ok().map(Since::At);
+    instant.ok_or(
+        "give 90m, 2h or 3d, a day such as 2026-11-23, or a time such as 2026-11-23T16:00:00+07:00"
+            .into(),
+    )
+}
+
+/// Nothing is older.
+const LONGEST: Duration = Duration::days(36_500);
+
+/// What every database and time zone can hold.
+const YEARS: RangeInclusive<i32> = 1971..=9998;
+
 /// A time within the years that every database and time zone can hold.
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let example = "give a time such as 2026-11-23T16:00:00+07:00";
     let time = DateTime::parse_from_rfc3339(text).map_err(|error| format!("{error}; {example}"))?;
     let time = time.to_utc();
-    if (1971..=9998).contains(&time.year()) {
+    if YEARS.contains(&time.year()) {
         Ok(time)
     } else {
         Err(format!("the year is out of range; {example}"))
@@ -198,6 +287,27 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn since_is_a_span_a_day_or_an_instant() {
+        assert_eq!(since("90m"), Ok(Since::Ago(Duration::minutes(90))));
+        assert!(matches!(since("2026-11-23"), Ok(Since::Day(_))));
+        assert!(matches!(
+            since("2026-11-23T16:00:00+07:00"),
+            Ok(Since::At(_))
+        ));
+        for bad in [
+            "",
+            "yesterday",
+            "2w",
+            "-2h",
+            "4000000000d",
+            "99999-01-01",
+            "2026-11-23T16:00:00",
+        ] {
+            assert!(since(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

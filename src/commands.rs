@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod log;
 pub mod migrate;
 pub mod opt_in;
 pub mod send;

@@ -28,6 +28,7 @@ mod hosts;
 mod legacy;
 mod limits;
 mod locked;
+mod log;
 mod long;
 mod mail_errors;
 mod mail_tls;
