@@ -88,6 +88,18 @@ Of each message the log has its id, when it was sent (else when something last h
 and user, the channel, its status (or what WhatsApp has said since), and where it went.")]
     Log(Log),
 
+    /// Put messages that have failed back to be sent, if the session has not started
+    #[command(after_help = "Examples:
+  reminders retry 12 15                   the ids are those of `reminders log`
+  reminders retry --failed --session 3
+  reminders retry 12 --even-if-in-doubt
+
+A mail in doubt (`unknown`) may have arrived: it is sent once more only with --even-if-in-doubt, and then
+under the same Message-ID. A WhatsApp message in doubt is looked for at Twilio first.
+
+Exit codes: 0 all of them wait to be sent; 1 one cannot be sent, see why.")]
+    Retry(Retry),
+
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
   reminders demo")]
@@ -208,6 +220,29 @@ pub struct Log {
     pub follow: bool,
 
     /// How to print it: json is an object a line
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Retry {
+    /// The ids of the messages, as `reminders log` has them
+    #[arg(value_name = "ID", required_unless_present = "failed")]
+    pub ids: Vec<i64>,
+
+    /// All that have failed and whose session has not started
+    #[arg(long, conflicts_with = "ids")]
+    pub failed: bool,
+
+    /// With --failed: those of this session only
+    #[arg(long, value_name = "ID", requires = "failed", conflicts_with = "ids")]
+    pub session: Option<i64>,
+
+    /// Also mails that may have arrived; with --failed also those that are `unknown`
+    #[arg(long)]
+    pub even_if_in_doubt: bool,
+
+    /// How to print the result
     #[arg(long, default_value = "text")]
     pub format: Format,
 }

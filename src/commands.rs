@@ -5,4 +5,5 @@ pub mod demo;
 pub mod log;
 pub mod migrate;
 pub mod opt_in;
+pub mod retry;
 pub mod send;

@@ -8,6 +8,7 @@ pub mod enqueue;
 pub mod follow;
 pub mod journal;
 pub mod record;
+pub mod retry;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests;

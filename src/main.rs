@@ -98,6 +98,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Migrate(args) => migrate::run(config, args),
         Command::Check(args) => check::run(config, args),
         Command::Log(args) => commands::log::run(config, args),
+        Command::Retry(args) => commands::retry::run(config, args),
         Command::Demo(args) => demo::run(args),
     }
 }
