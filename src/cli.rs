@@ -100,6 +100,15 @@ under the same Message-ID. A WhatsApp message in doubt is looked for at Twilio f
 Exit codes: 0 all of them wait to be sent; 1 one cannot be sent, see why.")]
     Retry(Retry),
 
+    /// Delete the record of what is long over
+    #[command(after_help = "Examples:
+  reminders prune --older-than 90d --dry-run
+  reminders prune --older-than 90d
+
+What waits or is being sent is never deleted. The rows of the last 8 days stay in any case, since a pass
+still looks back at them.")]
+    Prune(Prune),
+
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
   reminders demo")]
@@ -248,6 +257,21 @@ pub struct Retry {
 }
 
 #[derive(Debug, Args)]
+pub struct Prune {
+    /// What started longer ago than this, such as 90d; 2 days at least
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    pub older_than: Duration,
+
+    /// Count only
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// How to print the result
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
 pub struct Demo {
     /// Where to put the sample database and the messages
     #[arg(long, value_name = "DIR", default_value = "reminders-demo")]
@@ -293,6 +317,13 @@ fn since(text: &str) -> Result<Since, String> {
         "give 90m, 2h or 3d, a day such as 2026-11-23, or a time such as 2026-11-23T16:00:00+07:00"
             .into(),
     )
+}
+
+/// How long ago a start must be for its record to be deleted.
+fn age(text: &str) -> Result<Duration, String> {
+    let age = time::duration(text);
+    let age = age.filter(|age| (Duration::days(2)..=LONGEST).contains(age));
+    age.ok_or("give a time from 2d on, such as 90d".into())
 }
 
 /// Nothing is older.
@@ -343,6 +374,15 @@ mod tests {
         ] {
             assert!(since(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_record_is_kept_for_two_days_at_least() {
+        for bad in ["", "90", "47h", "1d", "4000000000d", "-90d"] {
+            assert!(age(bad).is_err(), "{bad}");
+        }
+        assert_eq!(age("48h"), Ok(Duration::days(2)));
+        assert_eq!(age("90d"), Ok(Duration::days(90)));
     }
 
     #[test]

@@ -5,5 +5,6 @@ pub mod demo;
 pub mod log;
 pub mod migrate;
 pub mod opt_in;
+pub mod prune;
 pub mod retry;
 pub mod send;

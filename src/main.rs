@@ -99,6 +99,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Check(args) => check::run(config, args),
         Command::Log(args) => commands::log::run(config, args),
         Command::Retry(args) => commands::retry::run(config, args),
+        Command::Prune(args) => commands::prune::run(config, args),
         Command::Demo(args) => demo::run(args),
     }
 }

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A session is no longer looked at when its window passed longer ago than this.
-const FORGOTTEN: Duration = Duration::days(7);
+pub const FORGOTTEN: Duration = Duration::days(7);
 
 /// Brings the ledger up to now.
 pub fn run(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<()> {

@@ -42,6 +42,7 @@ mod own_tables;
 mod own_view;
 mod participants;
 mod places;
+mod prune;
 mod retry;
 mod rights;
 mod sending;
