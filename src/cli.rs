@@ -77,6 +77,15 @@ Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the confi
 or the database needs `reminders migrate`.")]
     Check(Check),
 
+    /// What comes next, when the last pass was, what became of the last day's messages, and what needs a person
+    #[command(after_help = "Examples:
+  reminders status
+  reminders status --format json
+
+Exit codes: 0; 75 the database cannot be reached; 78 the configuration is wrong, or the database
+needs `reminders migrate`.")]
+    Status(Status),
+
     /// What was sent to whom and what became of it, newest first
     #[command(after_help = "Examples:
   reminders log --since 2h
@@ -194,6 +203,13 @@ pub struct Migrate {
 #[derive(Debug, Args)]
 pub struct Check {
     /// How to print the links
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// How to print it
     #[arg(long, default_value = "text")]
     pub format: Format,
 }

@@ -8,3 +8,4 @@ pub mod opt_in;
 pub mod prune;
 pub mod retry;
 pub mod send;
+pub mod status;

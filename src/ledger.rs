@@ -7,6 +7,7 @@ pub mod correct;
 pub mod enqueue;
 pub mod follow;
 pub mod journal;
+pub mod overview;
 pub mod prune;
 pub mod record;
 pub mod retry;

@@ -14,6 +14,14 @@ use std::{
 
 use crate::config::Database;
 
+/// When the last pass of this user on this host began, as far as a pass has left its lock here.
+pub fn last_pass(database: &Database) -> Option<SystemTime> {
+    let name = file_name(database);
+    let folders = [state_folder(), temporary_folder()];
+    let begun = |folder: &PathBuf| fs::metadata(folder.join(&name)).ok()?.modified().ok();
+    folders.iter().filter_map(begun).max()
+}
+
 /// Held for as long as the value lives.
 pub struct Lock {
     _file: File,

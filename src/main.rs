@@ -97,6 +97,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::OptOut(args) => opt_in::opt_out(config, args),
         Command::Migrate(args) => migrate::run(config, args),
         Command::Check(args) => check::run(config, args),
+        Command::Status(args) => commands::status::run(config, args),
         Command::Log(args) => commands::log::run(config, args),
         Command::Retry(args) => commands::retry::run(config, args),
         Command::Prune(args) => commands::prune::run(config, args),

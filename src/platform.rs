@@ -4,6 +4,7 @@
 pub mod cancellations;
 pub mod profile;
 pub mod standing;
+pub mod upcoming;
 pub mod view;
 
 use std::mem;

@@ -74,6 +74,20 @@ pub fn skew(ours: DateTime<Utc>, theirs: DateTime<Utc>) -> Option<String> {
     })
 }
 
+/// How long something took or is ago, in its largest unit: `20 seconds`, `3 hours`.
+pub fn rough(span: Duration) -> String {
+    let units = [
+        (span.num_days(), "day"),
+        (span.num_hours(), "hour"),
+        (span.num_minutes(), "minute"),
+    ];
+    let largest = units.into_iter().find(|(count, _)| *count > 0);
+    match largest.unwrap_or((span.num_seconds().max(0), "second")) {
+        (1, unit) => format!("1 {unit}"),
+        (count, unit) => format!("{count} {unit}s"),
+    }
+}
+
 impl Zone {
     /// What a wall clock in this zone shows at `instant`.
     pub fn wall(&self, instant: DateTime<Utc>) -> NaiveDateTime {
@@ -203,6 +217,20 @@ mod tests {
     /// A clock that started at nine, when the host's clock was off by so much from what it is now.
     fn clock_after(jump: Duration) -> Clock {
         Clock::starting_at(utc("2026-11-23T09:00:00Z"), Utc::now() - jump)
+    }
+
+    #[test]
+    fn a_span_is_told_in_its_largest_unit() {
+        for (seconds, words) in [
+            (-5, "0 seconds"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (119, "1 minute"),
+            (3 * 3600 + 3599, "3 hours"),
+            (200_000, "2 days"),
+        ] {
+            assert_eq!(rough(Duration::seconds(seconds)), words);
+        }
     }
 
     #[test]

@@ -52,6 +52,7 @@ mod skew;
 mod sqlite_file;
 #[cfg(feature = "sqlite")]
 mod sqlite_values;
+mod status;
 mod templates;
 mod transports;
 mod twilio_errors;
