@@ -1,6 +1,8 @@
 //! The command line. The doc comments are the help.
 
-use std::path::PathBuf;
+mod records;
+
+use std::{ops::RangeInclusive, path::PathBuf};
 
 use chrono::{DateTime, Datelike, Utc};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -9,6 +11,8 @@ use crate::{
     config::Locale,
     ledger::{Channel, Kind},
 };
+
+pub use self::records::{Log, Prune, Retry, Status};
 
 /// Tells every participant of a course session, one hour before it starts, by email and WhatsApp, exactly once
 ///
@@ -105,6 +109,47 @@ Exit codes: 0 accepted, and nothing bad heard of it within ten seconds (WhatsApp
 was refused, or not reached; 2 no address or number; 75 the channel could not work now; 78 the
 settings are wrong, or the channel is off.")]
     Test(Test),
+
+    /// What comes next, when the last pass was, what became of the last day's messages, and what needs a person
+    #[command(after_help = "Examples:
+  reminders status
+  reminders status --format json
+
+Exit codes: 0; 75 the database cannot be reached; 78 the configuration is wrong, or the database
+needs `reminders migrate`.")]
+    Status(Status),
+
+    /// What was sent to whom and what became of it, newest first
+    #[command(after_help = "Examples:
+  reminders log --since 2h
+  reminders log --user budi@example.org
+  reminders log --session 12 --status failed
+  reminders log --follow --format json    a JSON object a line, as it happens
+
+Of each message the log has its id, when it was sent (else when something last happened to it), session
+and user, the channel, its status (or what WhatsApp has said since), and where it went.")]
+    Log(Log),
+
+    /// Put messages that have failed back to be sent, if the session has not started
+    #[command(after_help = "Examples:
+  reminders retry 12 15                   the ids are those of `reminders log`
+  reminders retry --failed --session 3
+  reminders retry 12 --even-if-in-doubt
+
+A mail in doubt (`unknown`) may have arrived: it is sent once more only with --even-if-in-doubt, and then
+under the same Message-ID. A WhatsApp message in doubt is looked for at Twilio first.
+
+Exit codes: 0 all of them wait to be sent; 1 one cannot be sent, see why.")]
+    Retry(Retry),
+
+    /// Delete the record of what is long over
+    #[command(after_help = "Examples:
+  reminders prune --older-than 90d --dry-run
+  reminders prune --older-than 90d
+
+What waits or is being sent is never deleted. The rows of the last 8 days stay in any case, since a pass
+still looks back at them.")]
+    Prune(Prune),
 
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
@@ -310,12 +355,15 @@ pub enum Format {
     Json,
 }
 
+/// What every database and time zone can hold.
+const YEARS: RangeInclusive<i32> = 1971..=9998;
+
 /// A time within the years that every database and time zone can hold.
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let example = "give a time such as 2026-11-23T16:00:00+07:00";
     let time = DateTime::parse_from_rfc3339(text).map_err(|error| format!("{error}; {example}"))?;
     let time = time.to_utc();
-    if (1971..=9998).contains(&time.year()) {
+    if YEARS.contains(&time.year()) {
         Ok(time)
     } else {
         Err(format!("the year is out of range; {example}"))

@@ -6,7 +6,11 @@ pub mod close;
 pub mod correct;
 pub mod enqueue;
 pub mod follow;
+pub mod journal;
+pub mod overview;
+pub mod prune;
 pub mod record;
+pub mod retry;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests;

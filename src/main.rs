@@ -102,6 +102,10 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Check(args) => check::run(config, args),
         Command::Preview(args) => preview::run(config, args),
         Command::Test(args) => test::run(config, args),
+        Command::Status(args) => commands::status::run(config, args),
+        Command::Log(args) => commands::log::run(config, args),
+        Command::Retry(args) => commands::retry::run(config, args),
+        Command::Prune(args) => commands::prune::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Templates(args) => templates::run(args),
     }

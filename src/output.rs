@@ -2,10 +2,12 @@
 
 use std::{
     fmt::Display,
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
 use crate::{cli::Format, text};
@@ -44,6 +46,16 @@ pub fn line(text: &impl Display) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => done.context("could not write to stdout"),
     }
+}
+
+/// Waits for so long, or until nobody reads stdout any more; whether somebody still does.
+pub fn wait(pause: Duration) -> bool {
+    let stdout = io::stdout();
+    // Nothing is asked for: that the other end is gone is told all the same.
+    let mut gone = [PollFd::new(&stdout, PollFlags::empty())];
+    let timeout = Timespec::try_from(pause).ok();
+    // A signal ends it sooner, and is no answer.
+    !matches!(poll(&mut gone, timeout.as_ref()), Ok(1..))
 }
 
 #[cfg(test)]

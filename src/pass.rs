@@ -1,6 +1,7 @@
 //! One pass: what a dead pass left, what is due now, what can no longer be told; then both channels side by side.
 
 mod account;
+pub mod again;
 mod breaker;
 mod budget;
 pub mod correct;

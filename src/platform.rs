@@ -5,6 +5,7 @@ pub mod cancellations;
 pub mod coming;
 pub mod profile;
 pub mod standing;
+pub mod upcoming;
 pub mod view;
 
 use std::{collections::HashMap, mem};

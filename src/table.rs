@@ -77,6 +77,8 @@ impl Cell {
 #[derive(Default)]
 pub struct Table {
     rows: Vec<Vec<Cell>>,
+    /// How wide the columns are at least.
+    least: Vec<usize>,
 }
 
 impl Table {
@@ -89,6 +91,18 @@ impl Table {
         let mut table = Self::default();
         table.row(titles.map(|title| Cell::new(title).styled(FAINT)));
         table
+    }
+
+    /// One to be printed below this one, its columns in line with these.
+    pub fn below(&self) -> Self {
+        Self {
+            rows: Vec::new(),
+            least: self.widths(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
@@ -104,7 +118,7 @@ impl Table {
 
     /// Of all columns but the last.
     fn widths(&self) -> Vec<usize> {
-        let mut widths = Vec::new();
+        let mut widths = self.least.clone();
         for row in &self.rows {
             widths.resize(widths.len().max(row.len().saturating_sub(1)), 0);
             for (width, cell) in widths.iter_mut().zip(row) {
@@ -125,6 +139,7 @@ fn lines(row: &[Cell], widths: &[usize], columns: Option<usize>) -> Vec<String> 
         .collect();
     let indent: usize = widths.iter().map(|width| width + GAP.len()).sum();
     match columns {
+        Some(columns) if indent.saturating_sub(GAP.len()) > columns => folded(row, columns),
         None => vec![format!("{head}{}", last.fill(&last.text, 0))],
         Some(columns) if columns.saturating_sub(indent) >= PROSE.min(last.width()) => {
             let mut lines = wrapped(last, indent, columns);
@@ -137,6 +152,14 @@ fn lines(row: &[Cell], widths: &[usize], columns: Option<usize>) -> Vec<String> 
             lines
         }
     }
+}
+
+/// A row whose columns do not fit at all: its cells one after the other.
+fn folded(row: &[Cell], columns: usize) -> Vec<String> {
+    let texts: Vec<&str> = row.iter().map(|cell| cell.text.as_str()).collect();
+    let mut lines = wrapped(&Cell::new(texts.join(" ")), BELOW, columns);
+    lines[0] = lines[0].trim_start().to_owned();
+    lines
 }
 
 /// A cell's text in lines that are indented and no longer than `columns`, as far as its words allow. Never empty.
@@ -217,6 +240,20 @@ mod tests {
     }
 
     #[test]
+    fn a_table_below_another_keeps_its_columns() {
+        let mut below = table().below();
+        below.row([
+            Cell::new("ok"),
+            Cell::new("x"),
+            Cell::number(1),
+            Cell::new("y"),
+        ]);
+        let lines = below.lines(None).join("\n");
+        let plain = anstream::adapter::strip_str(&lines).to_string();
+        assert_eq!(plain, "ok    x                   1  y");
+    }
+
+    #[test]
     fn prose_wraps_below_itself() {
         assert_eq!(
             seen(Some(60)),
@@ -241,6 +278,13 @@ mod tests {
             ]
         );
         assert!(lines.iter().all(|line| line.width() <= 40), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_row_whose_columns_do_not_fit_is_folded() {
+        let lines = seen(Some(20));
+        assert_eq!(lines[1..3], ["ok 数学 I 7 all", "    is well"]);
+        assert!(lines.iter().all(|line| line.width() <= 20), "{lines:#?}");
     }
 
     #[test]

@@ -167,6 +167,23 @@ fn parse_digits(digits: &str) -> Option<NaiveDateTime> {
         .filter(|wall| (1..=9999).contains(&wall.year()))
 }
 
+/// `90s`, `60m`, `24h`, `2d` or `0`.
+pub fn duration(text: &str) -> Option<Duration> {
+    if text == "0" {
+        return Some(Duration::zero());
+    }
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let digits = number.chars().all(|c| c.is_ascii_digit());
+    let number = i64::from(number.parse::<u32>().ok().filter(|_| digits)?);
+    match unit {
+        "s" => Duration::try_seconds(number),
+        "m" => Duration::try_minutes(number),
+        "h" => Duration::try_hours(number),
+        "d" => Duration::try_days(number),
+        _ => None,
+    }
+}
+
 /// The ranges that hold at least one second, as wall clocks.
 fn non_empty<const N: usize>(ranges: [(DateTime<Utc>, DateTime<Utc>); N]) -> Vec<WallRange> {
     let holds_any = |(from, to): &(DateTime<Utc>, DateTime<Utc>)| from <= to;

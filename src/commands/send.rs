@@ -152,7 +152,7 @@ fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool
         return Ok(answer);
     }
     let mut db = db::open(&config.database)?;
-    look(&mut db).map_err(|error| explain(&mut db, error))
+    look(&mut db).map_err(|error| explain(&mut db, error, LOOKING))
 }
 
 /// Corrections need a view more.
@@ -163,8 +163,11 @@ fn check_views(config: &Config, db: &mut Db) -> Result<()> {
     Ok(())
 }
 
-/// Puts what is missing from the database before an error that it may have caused.
-fn explain(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
+/// What a pass could not do where it could not begin.
+const LOOKING: &str = "could not look for what is due";
+
+/// Puts what is missing from the database before an error that it may have caused; else what could not be done.
+pub(super) fn explain(db: &mut Db, error: anyhow::Error, what: &'static str) -> anyhow::Error {
     let needed = [view::NAME, ledger::TABLE, legacy::TABLE];
     if exit::chosen(&error).is_some() {
         return error;
@@ -177,7 +180,7 @@ fn explain(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
         .filter(|name| !relations.iter().any(|found| found == name))
         .collect();
     if missing.is_empty() {
-        return error.context("could not look for what is due");
+        return error.context(what);
     }
     exit::error(
         Exit::Config,
@@ -270,7 +273,7 @@ fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     check_views(config, &mut db)?;
     let pass = pass(config, args, clock, zone);
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
-    let plan = plan.map_err(|error| explain(&mut db, error))?;
+    let plan = plan.map_err(|error| explain(&mut db, error, LOOKING))?;
     match args.format {
         Format::Text => output::line(&words::plan(&plan, &pass)?)?,
         Format::Json => output::json(&dry_run::Report {

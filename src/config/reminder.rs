@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use chrono::Duration;
 
 use super::{app::App, reader::Reader};
-use crate::phone;
+use crate::{phone, time::duration};
 
 const MAX_LEAD: Duration = Duration::days(30);
 /// The crontab's line runs once a minute: a shorter window could fall between two passes.
@@ -173,23 +173,6 @@ fn check_windows(reader: &mut Reader, reminder: &Reminder) {
             holds.as_deref(),
             "give less than the shortest REMINDER_LEAD",
         );
-    }
-}
-
-/// `90s`, `60m`, `24h`, `2d` or `0`.
-fn duration(text: &str) -> Option<Duration> {
-    if text == "0" {
-        return Some(Duration::zero());
-    }
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let digits = number.chars().all(|c| c.is_ascii_digit());
-    let number = i64::from(number.parse::<u32>().ok().filter(|_| digits)?);
-    match unit {
-        "s" => Duration::try_seconds(number),
-        "m" => Duration::try_minutes(number),
-        "h" => Duration::try_hours(number),
-        "d" => Duration::try_days(number),
-        _ => None,
     }
 }
 

@@ -88,6 +88,12 @@ macro_rules! row {
     };
 }
 
+/// These rows, whatever their state.
+pub fn rows(db: &mut Db, ids: &[i64]) -> QueryResult<Vec<Row>> {
+    let these = ledger::table.filter(ledger::id.eq_any(ids));
+    these.select(row!()).load(db)
+}
+
 /// The rows that still wait, whenever they are to be tried, although their session begins or has begun.
 pub fn too_late(
     db: &mut Db,

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// A session is no longer looked at when its window passed longer ago than this.
-const FORGOTTEN: Duration = Duration::days(7);
+pub const FORGOTTEN: Duration = Duration::days(7);
 
 /// About how many reminders get their rows before the first of them leaves.
 const FIRST: usize = 500;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     servers::Server,
     smtp::Smtp,
-    support::{BackEnd, NOW, Platform, START, on, on_sqlite},
+    support::{BackEnd, NOW, Platform, START, on, on_sqlite, wall_in},
     twilio::{Answer, Twilio},
 };
 
@@ -181,6 +181,51 @@ fn the_documents_rights_are_enough() {
     assert_eq!(story.profiles(), before);
     story.user.may(&block("opt-in"));
     story.opt_in_works();
+}
+
+#[test]
+fn the_documents_rights_are_enough_to_look_to_retry_and_to_prune() {
+    if on_sqlite() {
+        return;
+    }
+    let story = story();
+    let platform = &story.platform;
+    story.user.may(&block("send"));
+    platform.send().exits(1);
+    platform.run(&["status"]).succeeds();
+    platform
+        .run(&["log", "--user", "peserta1@example.org"])
+        .succeeds();
+    let start = wall_in(60);
+    platform.sql(&format!(
+        "UPDATE course_sessions SET scheduled_at = '{start}';
+         UPDATE session_reminder_deliveries SET scheduled_at = '{start}' WHERE status = 'failed'"
+    ));
+    let retried = platform.run(&["retry", "--failed"]).exits(1);
+    assert!(retried.stdout.contains("opt-in 2"), "{}", retried.stdout);
+    platform.sql("UPDATE user_profiles SET whatsapp_opt_in = true");
+    platform.run(&["retry", "--failed"]).succeeds();
+
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET scheduled_at = '2020-01-01 00:00:00' WHERE status = 'sent'",
+    );
+    let prune = ["prune", "--older-than", "90d"];
+    platform
+        .run(&[&prune[..], &["--dry-run"]].concat())
+        .succeeds();
+    let refused = platform.run(&prune).exits(78);
+    assert!(
+        refused.stderr.contains("lacks a right"),
+        "{}",
+        refused.stderr
+    );
+    story.user.may(&block("prune"));
+    let pruned = platform.run(&prune).succeeds();
+    assert!(
+        pruned.stdout.starts_with("deleted 6 rows"),
+        "{}",
+        pruned.stdout
+    );
 }
 
 #[test]

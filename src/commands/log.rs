@@ -1,0 +1,167 @@
+//! `log`: what was sent to whom, and what became of it. Reads only.
+
+use std::{collections::HashSet, time::Duration};
+
+use anyhow::{Result, anyhow};
+use chrono::{DateTime, Datelike, Utc};
+
+use super::send;
+use crate::{
+    cli::{self, Format},
+    config::Config,
+    db::{self, Db},
+    exit::Exit,
+    interrupt::Interrupt,
+    ledger::{
+        REMINDER,
+        journal::{self, Entry, Wanted},
+        status,
+    },
+    output,
+    platform::{self, profile},
+    table::{self, Cell, Table},
+    text,
+    time::{DIGITS, Zone},
+};
+
+/// How often `--follow` looks.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What happened this long ago may only now be seen: hosts' clocks differ, and a transaction takes its time.
+const LATE: chrono::Duration = chrono::Duration::minutes(1);
+
+pub fn run(config: &Config, args: &cli::Log) -> Result<Exit> {
+    let mut db = db::open(&config.database)?;
+    let zone = platform::zone(config, &mut db)?;
+    let wanted = wanted(&mut db, args, zone)?;
+    let done = match args.follow {
+        true => follow(&mut db, config, args, &wanted, zone),
+        false => show(&mut db, args, &wanted, zone),
+    };
+    done.map_err(|error| send::explain(&mut db, error, "could not read the ledger"))
+}
+
+fn wanted(db: &mut Db, args: &cli::Log, zone: Zone) -> Result<Wanted> {
+    let user = args.user.as_deref().map(|who| user(db, who)).transpose()?;
+    Ok(Wanted {
+        session: args.session,
+        user,
+        status: args.status,
+        channel: args.channel,
+        since: args.since.map(|since| since.instant(zone, Utc::now())),
+    })
+}
+
+/// The user that `who` names. Where the platform keeps its users elsewhere, an id is taken as it is.
+fn user(db: &mut Db, who: &str) -> Result<i64> {
+    let who = who.trim();
+    let known = !db::columns(db, "users")?.is_empty();
+    let found = match (known, who.parse()) {
+        (true, _) => profile::user_id(db, who)?,
+        (false, id) => id.ok(),
+    };
+    found.ok_or_else(|| {
+        let who = text::one_line(who, 100);
+        anyhow!("there is no user {who:?}: give a user's numeric id or email address")
+    })
+}
+
+fn show(db: &mut Db, args: &cli::Log, wanted: &Wanted, zone: Zone) -> Result<Exit> {
+    let entries = journal::newest(db, wanted, args.limit)?;
+    let now = Utc::now();
+    match args.format {
+        Format::Json => entries.iter().try_for_each(output::json)?,
+        Format::Text => output::line(&filled(titles(), &entries, zone, now))?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// Prints the last rows, oldest first, and then what happens to whichever row, until nobody reads or a signal comes.
+fn follow(
+    db: &mut Db,
+    config: &Config,
+    args: &cli::Log,
+    wanted: &Wanted,
+    zone: Zone,
+) -> Result<Exit> {
+    let interrupt = Interrupt::default();
+    interrupt.listen();
+    let mut known = changed(db, config, wanted, zone)?;
+    let mut last = journal::newest(db, wanted, args.limit)?;
+    last.reverse();
+    let mut table = titles();
+    print(args.format, &mut table, &last, zone)?;
+    known.extend(last);
+    let mut known: HashSet<Entry> = known.into_iter().collect();
+    while output::wait(EVERY) && !interrupt.came() {
+        let mut changed = changed(db, config, wanted, zone)?;
+        let now_known = changed.iter().cloned().collect();
+        changed.retain(|entry| !known.contains(entry));
+        print(args.format, &mut table, &changed, zone)?;
+        known = now_known;
+    }
+    Ok(Exit::Ok)
+}
+
+fn changed(db: &mut Db, config: &Config, wanted: &Wanted, zone: Zone) -> Result<Vec<Entry>> {
+    let since = Utc::now() - LATE;
+    let look = |db: &mut Db| journal::changed(db, wanted, zone, since);
+    Ok(db::again(db, &config.database, look)?)
+}
+
+/// Prints rows below those that were printed before.
+fn print(format: Format, table: &mut Table, entries: &[Entry], zone: Zone) -> Result<()> {
+    if format == Format::Json {
+        return entries.iter().try_for_each(output::json);
+    }
+    let rows = filled(std::mem::take(table), entries, zone, Utc::now());
+    if !rows.is_empty() {
+        output::line(&rows)?;
+    }
+    *table = rows.below();
+    Ok(())
+}
+
+fn titles() -> Table {
+    Table::titled(["id", "time", "session", "user", "channel", "status", "to"])
+}
+
+fn filled(mut table: Table, entries: &[Entry], zone: Zone, now: DateTime<Utc>) -> Table {
+    for entry in entries {
+        table.row([
+            Cell::number(entry.id),
+            Cell::new(time(entry.at(), zone, now)),
+            Cell::number(entry.session_id),
+            Cell::number(entry.user_id),
+            Cell::new(&entry.channel),
+            state(entry),
+            Cell::new(prose(entry)),
+        ]);
+    }
+    table
+}
+
+/// The platform's wall clock, without this year.
+pub(super) fn time(instant: DateTime<Utc>, zone: Zone, now: DateTime<Utc>) -> String {
+    let wall = zone.wall(instant);
+    let this_year = wall.year() == zone.wall(now).year();
+    let format = if this_year { "%m-%d %H:%M:%S" } else { DIGITS };
+    wall.format(format).to_string()
+}
+
+pub(super) fn state(entry: &Entry) -> Cell {
+    let style = match entry.status.as_str() {
+        status::SENT => table::GOOD,
+        status::FAILED | status::MISSED | status::UNKNOWN => table::BAD,
+        _ => table::FAINT,
+    };
+    Cell::new(entry.state()).styled(style)
+}
+
+/// Where it went, what it was unless a reminder, and what was last in its way.
+fn prose(entry: &Entry) -> String {
+    let to = entry.to().unwrap_or_else(|| "-".into());
+    let kind = (entry.kind != REMINDER).then(|| format!("({})", entry.kind));
+    let parts = [Some(to), kind, entry.fault()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,195 @@
+//! `status`: what comes next, when the last pass was, what became of the last day's messages, and what needs a person.
+//! Reads only.
+
+mod sessions;
+mod words;
+
+use anyhow::Result;
+use chrono::{DateTime, Duration, SubsecRound, Utc};
+use serde::Serialize;
+
+use self::sessions::Session;
+use super::send;
+use crate::{
+    cli,
+    config::{self, Config},
+    db::{self, Db},
+    exit::Exit,
+    ledger::{
+        self, Channel,
+        journal::Entry,
+        overview::{self, Outcomes, Overview},
+    },
+    lock, output, platform,
+    time::Zone,
+};
+
+/// How many messages are shown that need a person.
+const MESSAGES: i64 = 10;
+
+const HOURS: i64 = 24;
+
+/// What `status --format json` prints. Its times are those of the platform's zone, those of a message UTC.
+#[derive(Serialize)]
+struct Status {
+    now: String,
+    zone: String,
+    /// Of this user on this host.
+    last_pass: Option<Moment>,
+    /// The newest row that was written, by whichever host.
+    last_written: Option<Moment>,
+    mail: Channelled,
+    whatsapp: Channelled,
+    upcoming: Vec<Session>,
+    /// How many messages were sent in each of the last 24 hours, oldest first; the last hour is not over.
+    sent_per_hour: Vec<i64>,
+    needs_a_person: Need,
+    #[serde(skip)]
+    clock: (Zone, DateTime<Utc>),
+}
+
+#[derive(Serialize)]
+struct Moment {
+    at: String,
+    age_seconds: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+}
+
+/// How a channel is, and what became of its messages in the last 24 hours.
+#[derive(Serialize)]
+struct Channelled {
+    /// `on`, `off`, `wrong` or `held`.
+    state: &'static str,
+    why: Option<String>,
+    outcomes: Outcomes,
+}
+
+#[derive(Serialize)]
+struct Need {
+    count: i64,
+    /// The newest of them.
+    messages: Vec<Message>,
+}
+
+#[derive(Serialize)]
+struct Message {
+    #[serde(flatten)]
+    entry: Entry,
+    command: String,
+}
+
+pub fn run(config: &Config, args: &cli::Status) -> Result<Exit> {
+    let mut db = db::open(&config.database)?;
+    let zone = platform::zone(config, &mut db)?;
+    let now = Utc::now().trunc_subsecs(0);
+    let status = Status::read(&mut db, config, zone, now);
+    let status =
+        status.map_err(|error| send::explain(&mut db, error, "could not read the database"))?;
+    output::print(args.format, &status)?;
+    Ok(Exit::Ok)
+}
+
+impl Status {
+    fn read(db: &mut Db, config: &Config, zone: Zone, now: DateTime<Utc>) -> Result<Self> {
+        let since = now - Duration::hours(HOURS);
+        let overview = Overview::read(db, zone, since)?;
+        let Overview { mail, whatsapp, .. } = overview;
+        let count = |one: Outcomes| one.failed + one.missed + one.unknown;
+        let moment = |at: DateTime<Utc>, host: Option<&str>| Moment {
+            at: local(at, zone),
+            age_seconds: (now - at).num_seconds(),
+            host: host.map(str::to_owned),
+        };
+        let written = overview::last_written(db)?;
+        Ok(Self {
+            now: local(now, zone),
+            zone: zone.0.to_string(),
+            last_pass: lock::last_pass(&config.database).map(|at| moment(at.into(), None)),
+            last_written: written.map(|row| moment(row.updated_at.and_utc(), row.host())),
+            mail: channelled(db, Channel::Mail, &config.mail, mail, now)?,
+            whatsapp: channelled(db, Channel::Whatsapp, &config.whatsapp, whatsapp, now)?,
+            upcoming: sessions::read(db, config, zone, now)?,
+            sent_per_hour: per_hour(&overview, now),
+            needs_a_person: Need {
+                count: count(mail) + count(whatsapp),
+                messages: messages(db, zone, since, now)?,
+            },
+            clock: (zone, now),
+        })
+    }
+}
+
+fn local(instant: DateTime<Utc>, zone: Zone) -> String {
+    instant.trunc_subsecs(0).with_timezone(&zone.0).to_rfc3339()
+}
+
+fn channelled<T>(
+    db: &mut Db,
+    channel: Channel,
+    settings: &config::Channel<T>,
+    outcomes: Outcomes,
+    now: DateTime<Utc>,
+) -> Result<Channelled> {
+    let (state, why) = match settings {
+        config::Channel::Off(why) => ("off", Some(why.clone())),
+        config::Channel::Broken(problems) => {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            ("wrong", Some(problems.join("; ")))
+        }
+        config::Channel::On(_) => match ledger::held(db, channel, now)? {
+            Some(why) => ("held", Some(why)),
+            None => ("on", None),
+        },
+    };
+    Ok(Channelled {
+        state,
+        why,
+        outcomes,
+    })
+}
+
+fn per_hour(overview: &Overview, now: DateTime<Utc>) -> Vec<i64> {
+    let hour = |ago: i64| {
+        (now - Duration::hours(ago))
+            .format("%Y-%m-%d %H")
+            .to_string()
+    };
+    let count = |ago| overview.hours.get(&hour(ago)).copied().unwrap_or_default();
+    (0..HOURS).rev().map(count).collect()
+}
+
+fn messages(
+    db: &mut Db,
+    zone: Zone,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Message>> {
+    let entries = overview::in_need(db, zone, since, MESSAGES)?;
+    let message = |entry: Entry| Message {
+        command: command(&entry, zone, now),
+        entry,
+    };
+    Ok(entries.into_iter().map(message).collect())
+}
+
+/// The command that helps with a message.
+fn command(entry: &Entry, zone: Zone, now: DateTime<Utc>) -> String {
+    let Entry {
+        id,
+        session_id,
+        user_id,
+        ..
+    } = entry;
+    let is_ahead = zone
+        .parse(&entry.scheduled_at)
+        .is_some_and(|start| start > now);
+    match (entry.status.as_str(), entry.error_code.as_deref()) {
+        _ if !is_ahead => format!("reminders explain {session_id} {user_id}"),
+        (ledger::status::MISSED, _) => format!("reminders explain {session_id} {user_id}"),
+        (_, Some("phone")) => {
+            format!("reminders opt-in {user_id} --phone NUMBER && reminders retry {id}")
+        }
+        _ => format!("reminders retry {id}"),
+    }
+}

@@ -1,0 +1,101 @@
+//! What comes next: the sessions, how many people will be told of them, and when.
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+use serde::Serialize;
+
+use super::local;
+use crate::{
+    config::Config,
+    db::Db,
+    ledger::{
+        Channel,
+        overview::{self, Told},
+        status,
+    },
+    pass::window::Window,
+    platform::upcoming::{Upcoming, upcoming},
+    time::Zone,
+};
+
+/// How many sessions are shown.
+const SHOWN: usize = 10;
+
+/// A session that is to come.
+#[derive(Serialize)]
+pub struct Session {
+    pub id: i64,
+    pub title: String,
+    /// The platform's digits.
+    pub scheduled_at: String,
+    /// When the first pass may tell them: of several leads the next one, or the last where all have come.
+    pub told_from: Option<String>,
+    pub mail: Count,
+    pub whatsapp: Count,
+    #[serde(skip)]
+    pub opens: Option<DateTime<Utc>>,
+}
+
+#[derive(Serialize)]
+pub struct Count {
+    pub participants: i64,
+    pub told: i64,
+}
+
+pub fn read(
+    db: &mut Db,
+    config: &Config,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<Session>> {
+    let sessions = upcoming(db, zone.wall(now), SHOWN)?;
+    let ids: Vec<i64> = sessions.iter().map(|session| session.session_id).collect();
+    let told = overview::told(db, &ids)?;
+    let session = |one: Upcoming| {
+        let start = zone.parse(&one.scheduled_at);
+        let next = start.and_then(|start| next_window(config, start, now));
+        session(one, next, &told, zone)
+    };
+    Ok(sessions.into_iter().map(session).collect())
+}
+
+fn session(one: Upcoming, next: Option<Next>, told: &[Told], zone: Zone) -> Session {
+    let count = |channel: Channel, participants| Count {
+        participants,
+        told: told
+            .iter()
+            .filter(|row| next.is_some_and(|next| is_told(row, &one, channel, next)))
+            .map(|row| row.count)
+            .sum(),
+    };
+    Session {
+        mail: count(Channel::Mail, one.participants),
+        whatsapp: count(Channel::Whatsapp, one.opted_in),
+        id: one.session_id,
+        told_from: next.map(|(_, opens)| local(opens, zone)),
+        opens: next.map(|(_, opens)| opens),
+        title: one.title,
+        scheduled_at: one.scheduled_at,
+    }
+}
+
+/// Whether these are people who were told of this session's start, with the lead that counts now.
+fn is_told(row: &Told, one: &Upcoming, channel: Channel, (lead, _): Next) -> bool {
+    row.session_id == one.session_id
+        && row.scheduled_at == one.scheduled_at
+        && row.channel == channel.name()
+        && row.lead_minutes == lead
+        && row.status == status::SENT
+}
+
+/// A lead in minutes, and from when on it tells of a start.
+type Next = (i32, DateTime<Utc>);
+
+/// The lead that tells next of a start; the last one where all have come.
+fn next_window(config: &Config, start: DateTime<Utc>, now: DateTime<Utc>) -> Option<Next> {
+    let windows = Window::all(&config.reminder);
+    let opens = |window: &Window| (window.lead_minutes(), window.opens(start));
+    let opens: Vec<Next> = windows.iter().map(opens).collect();
+    let next = opens.iter().find(|(_, opens)| *opens > now);
+    next.or(opens.last()).copied()
+}

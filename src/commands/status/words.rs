@@ -1,0 +1,238 @@
+//! What `status` says to people.
+
+use std::fmt;
+
+use chrono::{DateTime, Datelike, Duration, Utc};
+
+use super::{
+    Channelled, Message, Moment, Status,
+    sessions::{Count, Session},
+};
+use crate::{
+    commands::log,
+    ledger::overview::Outcomes,
+    table::{self, Cell, Table},
+    time::{self, Zone},
+};
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n", self.state())?;
+        match self.upcoming.is_empty() {
+            true => writeln!(f, "no session to come has participants\n")?,
+            false => writeln!(f, "{}\n", self.sessions())?,
+        }
+        writeln!(f, "{}", self.outcomes())?;
+        if let Some(bars) = self.bars() {
+            writeln!(f, "{bars}")?;
+        }
+        write!(f, "\n{}", self.need())
+    }
+}
+
+impl Status {
+    fn state(&self) -> Table {
+        let mut table = Table::new();
+        let mut row = |name: &str, text: Cell| table.row([Cell::new(name), text]);
+        row(
+            "last pass",
+            self.moment(self.last_pass.as_ref(), "none of this user on this host"),
+        );
+        row(
+            "ledger",
+            self.moment(self.last_written.as_ref(), "nothing was written yet"),
+        );
+        row("mail", state(&self.mail));
+        row("whatsapp", state(&self.whatsapp));
+        table
+    }
+
+    fn moment(&self, moment: Option<&Moment>, none: &str) -> Cell {
+        let Some(moment) = moment else {
+            return Cell::new(none).styled(table::DOUBTFUL);
+        };
+        let age = time::rough(Duration::seconds(moment.age_seconds));
+        let host = moment.host.as_ref().map(|host| format!(", by {host}"));
+        let text = format!(
+            "{age} ago ({}{})",
+            self.digits(&moment.at),
+            host.unwrap_or_default()
+        );
+        Cell::new(text)
+    }
+
+    /// A time in the platform's zone, as people read it.
+    fn digits(&self, rfc3339: &str) -> String {
+        let instant = DateTime::parse_from_rfc3339(rfc3339);
+        let (zone, now) = self.clock;
+        instant.map_or_else(|_| rfc3339.into(), |at| log::time(at.to_utc(), zone, now))
+    }
+
+    fn sessions(&self) -> Table {
+        let mut table = Table::titled(["start", "told", "mail", "whatsapp", "session"]);
+        for session in &self.upcoming {
+            table.row([
+                Cell::new(self.start(session)),
+                Cell::new(self.told(session)),
+                Cell::number(count(&session.mail)),
+                Cell::number(count(&session.whatsapp)),
+                Cell::cut(format!("{}: {}", session.id, session.title), 80),
+            ]);
+        }
+        table
+    }
+
+    /// `11-23 17:00`; as the platform has it where that is no such time.
+    fn start(&self, session: &Session) -> String {
+        let (zone, now) = self.clock;
+        let start = zone.parse(&session.scheduled_at);
+        start.map_or_else(
+            || session.scheduled_at.clone(),
+            |start| minute(start, zone, now),
+        )
+    }
+
+    /// When they are told, without the day where that is the start's.
+    fn told(&self, session: &Session) -> String {
+        let (zone, now) = self.clock;
+        let start = zone.parse(&session.scheduled_at);
+        match (start, session.opens) {
+            (Some(start), Some(opens)) => {
+                let same_day = zone.wall(start).date() == zone.wall(opens).date();
+                match same_day {
+                    true => zone.wall(opens).format("%H:%M").to_string(),
+                    false => minute(opens, zone, now),
+                }
+            }
+            _ => "-".into(),
+        }
+    }
+
+    fn outcomes(&self) -> Table {
+        let mut table = Table::titled(["mail", "whatsapp", "of the last 24 hours"]);
+        let (mail, whatsapp) = (&self.mail.outcomes, &self.whatsapp.outcomes);
+        type Count = fn(&Outcomes) -> i64;
+        let rows: [(&str, Count, bool); 8] = [
+            ("sent", |one| one.sent, false),
+            ("sent and delivered", |one| one.delivered, false),
+            ("sent and read", |one| one.read, false),
+            ("waiting, or being sent", |one| one.waiting, false),
+            ("failed", |one| one.failed, true),
+            ("missed", |one| one.missed, true),
+            ("unknown", |one| one.unknown, true),
+            ("cancelled", |one| one.cancelled, false),
+        ];
+        for (name, count, is_bad) in rows {
+            let cell = |outcomes| number(count(outcomes), is_bad);
+            table.row([cell(mail), cell(whatsapp), Cell::new(name)]);
+        }
+        table
+    }
+
+    /// How many were sent in each hour; `None` where nothing was.
+    fn bars(&self) -> Option<String> {
+        let most = self
+            .sent_per_hour
+            .iter()
+            .copied()
+            .max()
+            .filter(|most| *most > 0)?;
+        let bars: String = self
+            .sent_per_hour
+            .iter()
+            .map(|count| bar(*count, most))
+            .collect();
+        let (zone, now) = self.clock;
+        let until = zone.wall(now).format("%H:%M");
+        Some(format!(
+            "\nsent per hour until {until}, at most {most}\n{bars}"
+        ))
+    }
+
+    fn need(&self) -> String {
+        let need = &self.needs_a_person;
+        if need.count == 0 {
+            return "nothing needs a person".into();
+        }
+        let mut table = Table::new();
+        for message in &need.messages {
+            table.row(self.message(message));
+        }
+        let shown = i64::try_from(need.messages.len()).unwrap_or(i64::MAX);
+        let more = match need.count - shown {
+            ..=0 => String::new(),
+            more => format!(
+                "\n{more} more: reminders log --since 24h --status failed (missed, unknown)"
+            ),
+        };
+        format!(
+            "{} of the last 24 hours need a person\n{table}{more}",
+            need.count
+        )
+    }
+
+    fn message(&self, message: &Message) -> [Cell; 4] {
+        let entry = &message.entry;
+        let fault = entry.fault().map(|fault| format!("{fault}: "));
+        let (session, user) = (entry.session_id, entry.user_id);
+        let prose = format!(
+            "session {session}, user {user}: {}{}",
+            fault.unwrap_or_default(),
+            message.command
+        );
+        [
+            Cell::number(entry.id),
+            Cell::new(&entry.channel),
+            log::state(entry),
+            Cell::new(prose),
+        ]
+    }
+}
+
+fn state(channel: &Channelled) -> Cell {
+    let why = channel.why.as_deref().unwrap_or_default();
+    match channel.state {
+        "on" => Cell::new("on").styled(table::GOOD),
+        "off" => Cell::new(format!("off ({why})")),
+        "wrong" => Cell::new(format!("sends nothing: {why}")).styled(table::BAD),
+        _ => Cell::new(why).styled(table::BAD),
+    }
+}
+
+fn number(count: i64, is_bad: bool) -> Cell {
+    match (count, is_bad) {
+        (0, _) => Cell::number(0).styled(table::FAINT),
+        (_, true) => Cell::number(count).styled(table::BAD),
+        (_, false) => Cell::number(count),
+    }
+}
+
+fn count(count: &Count) -> String {
+    match count.told {
+        0 => count.participants.to_string(),
+        told => format!("{told}/{}", count.participants),
+    }
+}
+
+/// The platform's wall clock to the minute, without this year.
+fn minute(instant: DateTime<Utc>, zone: Zone, now: DateTime<Utc>) -> String {
+    let wall = zone.wall(instant);
+    let this_year = wall.year() == zone.wall(now).year();
+    let format = if this_year {
+        "%m-%d %H:%M"
+    } else {
+        "%Y-%m-%d %H:%M"
+    };
+    wall.format(format).to_string()
+}
+
+/// An eighth to eight eighths of `most`; a dot for nothing, so that nothing is told from little.
+fn bar(count: i64, most: i64) -> char {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let height = (count * 8 + most - 1) / most;
+    let index = usize::try_from(height - 1).ok();
+    index
+        .and_then(|index| BARS.get(index))
+        .copied()
+        .unwrap_or('.')
+}

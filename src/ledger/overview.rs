@@ -1,0 +1,234 @@
+//! The ledger at a glance: what became of the last day's messages, and which of them need a person.
+//!
+//! No query reads all of a large ledger: each begins at an index, and ends at a bound of time.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
+    Queryable, RunQueryDsl,
+    dsl::{count_star, sql},
+    sql_types::{Nullable, Text},
+};
+use serde::Serialize;
+
+use super::{
+    Channel, Condition, REMINDER,
+    journal::{Entry, OUTAGE, entry},
+    status,
+};
+use crate::{
+    db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
+    time::Zone,
+};
+
+/// Channel, status, and how many.
+type Count = (String, String, i64);
+
+/// What became of the messages of one channel.
+#[derive(Debug, Default, Clone, Copy, Serialize)]
+pub struct Outcomes {
+    /// Accepted by the mail server or by Twilio.
+    pub sent: i64,
+    /// Of those sent, what has arrived (WhatsApp).
+    pub delivered: i64,
+    /// Of those delivered, what was read.
+    pub read: i64,
+    /// To be sent, or being sent, now.
+    pub waiting: i64,
+    pub failed: i64,
+    pub missed: i64,
+    pub unknown: i64,
+    pub cancelled: i64,
+}
+
+/// What was sent in one hour (`YYYY-MM-DD HH`, UTC) on one channel: what became of it since, and how many there are.
+type Hour = (String, String, Option<String>, String, i64);
+
+/// The outcomes of the time since then.
+#[derive(Debug, Default)]
+pub struct Overview {
+    pub mail: Outcomes,
+    pub whatsapp: Outcomes,
+    /// How many were sent in each hour, as `YYYY-MM-DD HH` (UTC); none where nothing was.
+    pub hours: BTreeMap<String, i64>,
+}
+
+impl Overview {
+    fn of(&mut self, channel: &str) -> &mut Outcomes {
+        match channel == Channel::Whatsapp.name() {
+            true => &mut self.whatsapp,
+            false => &mut self.mail,
+        }
+    }
+
+    fn add_sent(&mut self, (channel, state, fate, hour, count): Hour) {
+        *self.hours.entry(hour).or_default() += count;
+        let outcomes = self.of(&channel);
+        // What was taken and has failed since is counted among the failed.
+        if state != status::SENT {
+            return;
+        }
+        outcomes.sent += count;
+        match fate.as_deref() {
+            Some("delivered") => outcomes.delivered += count,
+            Some("read") => {
+                outcomes.delivered += count;
+                outcomes.read += count;
+            }
+            _ => {}
+        }
+    }
+
+    fn add_unsent(&mut self, (channel, state, count): Count) {
+        let outcomes = self.of(&channel);
+        let counter = match state.as_str() {
+            status::FAILED => &mut outcomes.failed,
+            status::MISSED => &mut outcomes.missed,
+            status::UNKNOWN => &mut outcomes.unknown,
+            status::CANCELLED => &mut outcomes.cancelled,
+            _ => &mut outcomes.waiting,
+        };
+        *counter += count;
+    }
+
+    /// Reads what has happened since then, and what waits now.
+    pub fn read(db: &mut Db, zone: Zone, since: DateTime<Utc>) -> QueryResult<Self> {
+        let mut overview = Self::default();
+        for hour in sent(db, since)? {
+            overview.add_sent(hour);
+        }
+        for count in waiting(db)? {
+            overview.add_unsent(count);
+        }
+        for count in ended(db, zone, since)? {
+            overview.add_unsent(count);
+        }
+        Ok(overview)
+    }
+}
+
+/// What was sent, by channel and hour. (In words of its own, since it is grouped by a part of a time.)
+fn sent(db: &mut Db, since: DateTime<Utc>) -> QueryResult<Vec<Hour>> {
+    const HOUR: &str = "substr(CAST(sent_at AS CHAR(19)), 1, 13)";
+    ledger::table
+        .filter(ledger::channel.eq_any(names()))
+        .filter(ledger::sent_at.assume_not_null().ge(since.naive_utc()))
+        .group_by(sql::<Text>(&format!(
+            "channel, status, delivery_status, {HOUR}"
+        )))
+        .select((
+            sql::<Text>("channel"),
+            sql::<Text>("status"),
+            sql::<Nullable<Text>>("delivery_status"),
+            sql::<Text>(HOUR),
+            count_star(),
+        ))
+        .load(db)
+}
+
+fn names() -> [&'static str; 2] {
+    Channel::ALL.map(Channel::name)
+}
+
+fn waiting(db: &mut Db) -> QueryResult<Vec<Count>> {
+    ledger::table
+        .filter(ledger::status.eq_any([status::PENDING, status::SENDING]))
+        .group_by((ledger::channel, ledger::status))
+        .select((ledger::channel, ledger::status, count_star()))
+        .load(db)
+}
+
+/// Rows that came to an end without being sent.
+fn ended_since(states: &[&'static str], zone: Zone, since: DateTime<Utc>) -> Condition {
+    Box::new(
+        ledger::status
+            .eq_any(states.to_vec())
+            .and(ledger::channel.eq_any(names()))
+            .and(ledger::scheduled_at.ge(zone.wall(since - OUTAGE)))
+            .and(ledger::updated_at.ge(since.naive_utc())),
+    )
+}
+
+/// The states that ask for a person.
+const IN_NEED: [&str; 3] = [status::FAILED, status::UNKNOWN, status::MISSED];
+
+fn ended(db: &mut Db, zone: Zone, since: DateTime<Utc>) -> QueryResult<Vec<Count>> {
+    let states = [&IN_NEED[..], &[status::CANCELLED]].concat();
+    ledger::table
+        .filter(ended_since(&states, zone, since))
+        .group_by((ledger::channel, ledger::status))
+        .select((ledger::channel, ledger::status, count_star()))
+        .load(db)
+}
+
+/// The newest rows that have come to need a person since then, so many at most.
+pub fn in_need(
+    db: &mut Db,
+    zone: Zone,
+    since: DateTime<Utc>,
+    limit: i64,
+) -> QueryResult<Vec<Entry>> {
+    ledger::table
+        .filter(ended_since(&IN_NEED, zone, since))
+        .order((ledger::updated_at.desc(), ledger::id.desc()))
+        .limit(limit)
+        .select(entry!())
+        .load(db)
+}
+
+/// How far back by their ids rows are looked at for the last that was written.
+const RECENT: i64 = 200;
+
+/// A row that was written last, as far as a few looks tell.
+pub fn last_written(db: &mut Db) -> QueryResult<Option<Entry>> {
+    let newest = ledger::table.order(ledger::id.desc()).limit(RECENT);
+    let mut rows: Vec<Entry> = newest.select(entry!()).load(db)?;
+    for channel in names() {
+        let sent = ledger::table
+            .filter(ledger::channel.eq(channel))
+            .filter(ledger::sent_at.is_not_null())
+            .order(ledger::sent_at.desc())
+            .limit(1);
+        rows.extend(sent.select(entry!()).load::<Entry>(db)?);
+    }
+    Ok(rows.into_iter().max_by_key(|row| row.updated_at))
+}
+
+/// How many people's reminder of a start is in which state.
+#[derive(Queryable)]
+pub struct Told {
+    pub session_id: i64,
+    pub channel: String,
+    pub status: String,
+    pub lead_minutes: i32,
+    /// The platform's digits.
+    #[diesel(deserialize_as = Lossy)]
+    pub scheduled_at: String,
+    pub count: i64,
+}
+
+/// The reminders of these sessions. (Not those that were sent alone: the index of states would promise less to read than it
+/// has.)
+pub fn told(db: &mut Db, sessions: &[i64]) -> QueryResult<Vec<Told>> {
+    ledger::table
+        .filter(ledger::course_session_id.eq_any(sessions.to_vec()))
+        .filter(ledger::kind.eq(REMINDER))
+        .group_by((
+            ledger::course_session_id,
+            ledger::channel,
+            ledger::status,
+            ledger::lead_minutes,
+            ledger::scheduled_at,
+        ))
+        .select((
+            ledger::course_session_id,
+            ledger::channel,
+            ledger::status,
+            ledger::lead_minutes,
+            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            count_star(),
+        ))
+        .load(db)
+}

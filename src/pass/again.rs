@@ -1,0 +1,40 @@
+//! Whether a pass would deliver rows again that somebody wants to be delivered.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::QueryResult;
+
+use super::{Pass, roster, take};
+use crate::{
+    db::Db,
+    ledger::{self, Channel, claim::Row, close::LAST_MOMENT},
+    outcome::Fault,
+};
+
+/// Why a pass would not deliver them, by their ids.
+pub fn refusals(
+    db: &mut Db,
+    pass: &Pass,
+    rows: &[(Channel, Row)],
+    now: DateTime<Utc>,
+) -> QueryResult<HashMap<i64, Fault>> {
+    let plain: Vec<Row> = rows.iter().map(|(_, row)| row.clone()).collect();
+    let people = roster::people(db, &plain)?;
+    let opted_out = ledger::opted_out(db)?;
+    let refusal = |(channel, row): &(Channel, Row)| {
+        let stopped = *channel == Channel::Whatsapp && opted_out.contains(&row.user_id);
+        if stopped {
+            return Some((row.id, Fault::new("opted_out", "has told WhatsApp to stop")));
+        }
+        let start = pass.zone.parse(&row.scheduled_at);
+        if start.is_some_and(|start| start - now < LAST_MOMENT) {
+            let reason = "the session has started, or starts within a minute";
+            return Some((row.id, Fault::new("too_late", reason)));
+        }
+        let found = people.get(&(row.session_id, row.user_id));
+        let refused = take::ready(row, found, *channel, pass, now).err();
+        refused.map(|(_, fault)| (row.id, fault))
+    };
+    Ok(rows.iter().filter_map(refusal).collect())
+}

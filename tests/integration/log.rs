@@ -1,0 +1,285 @@
+//! `log`: what was sent to whom, narrowed and followed.
+
+use std::{
+    io::{self, BufRead, BufReader},
+    process::{Child, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    smtp::{Phase, Reply, Smtp},
+    support::{NOW, Platform, Run, START, wall_in},
+    twilio::Twilio,
+};
+
+/// Budi and Siti were told by mail, Budi by WhatsApp, Joko could not be.
+fn told(smtp: &Smtp, twilio: &Twilio) -> Platform {
+    let platform = Platform::seed().mail(smtp).whatsapp(twilio);
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    platform.participant(2, "Siti", "siti@example.org");
+    platform.participant(3, "Joko", "joko@example.org");
+    platform.opted_in(1, "081234567890");
+    platform.send().exits(1);
+    platform
+}
+
+/// A server that does not know Joko.
+fn smtp() -> Smtp {
+    let server = Smtp::builder().script(|phase, to| match (phase, to) {
+        (Phase::Rcpt, "joko@example.org") => {
+            Reply::Say("550 5.1.1 \u{1b}[31mno such user\u{202e}".into())
+        }
+        _ => Reply::Accept,
+    });
+    server.start()
+}
+
+/// The rows that `log` prints with these arguments, as JSON.
+fn log(platform: &Platform, arguments: &[&str]) -> Vec<serde_json::Value> {
+    let arguments = [&["log", "--format", "json"], arguments].concat();
+    let run = platform.run(&arguments).succeeds();
+    let lines = run.stdout.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn each_message_has_a_line_newest_first_with_its_recipient_masked() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    let run = platform.run(&["log"]).succeeds();
+    assert_eq!(run.stderr, "");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 5, "{}", run.stdout);
+    assert!(lines[0].starts_with("id"), "{}", lines[0]);
+    let ids: Vec<i64> = lines[1..]
+        .iter()
+        .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
+        .collect();
+    assert!(ids.is_sorted_by(|a, b| a > b), "{ids:?}");
+    // In the platform's zone.
+    assert!(lines[1].contains("23 16:00:0"), "{}", lines[1]);
+    assert!(run.stdout.contains("+62812****890"), "{}", run.stdout);
+    assert!(run.stdout.contains("b***@e***.org"), "{}", run.stdout);
+    assert!(!run.stdout.contains("budi@") && !run.stdout.contains("81234567"));
+    let joko = lines.iter().find(|line| line.contains("failed")).unwrap();
+    assert!(joko.contains("550 5.1.1"), "{joko}");
+    assert!(!run.stdout.contains(['\u{1b}', '\u{202e}']));
+}
+
+#[test]
+fn options_narrow_it() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    platform.session(2, "2026-11-23 17:30:00");
+    platform.send_at("2026-11-23T16:30:00+07:00").exits(1);
+    for (arguments, rows) in [
+        (&[][..], 8),
+        (&["--session", "2"], 4),
+        (&["--session", "9"], 0),
+        (&["--user", "1"], 4),
+        (&["--user", "Budi@Example.org"], 4),
+        (&["--status", "failed"], 2),
+        (&["--status", "failed", "--session", "1"], 1),
+        (&["--status", "pending"], 0),
+        (&["--channel", "whatsapp"], 2),
+        (&["--limit", "3"], 3),
+        (&["--limit", "0"], 0),
+        // Session 2's, and what was learnt of session 1's WhatsApp message meanwhile.
+        (&["--since", "2026-11-23T16:15:00+07:00"], 5),
+        (&["--since", "2026-11-23"], 8),
+        (&["--since", "2026-11-24"], 0),
+    ] {
+        let found = log(&platform, arguments);
+        assert_eq!(found.len(), rows, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_line_of_json_has_the_documented_fields() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    let budi = &log(&platform, &["--user", "1", "--channel", "mail"])[0];
+    let fields: Vec<&String> = budi.as_object().unwrap().keys().collect();
+    let mut documented = [
+        "id",
+        "session_id",
+        "user_id",
+        "channel",
+        "kind",
+        "lead_minutes",
+        "scheduled_at",
+        "status",
+        "attempts",
+        "next_attempt_at",
+        "claimed_by",
+        "recipient",
+        "message_id",
+        "error_code",
+        "error",
+        "sent_at",
+        "delivery_status",
+        "created_at",
+        "updated_at",
+    ];
+    documented.sort_unstable();
+    assert_eq!(fields, documented);
+    assert_eq!(budi["recipient"], "b***@e***.org");
+    assert_eq!(budi["scheduled_at"], START);
+    assert!(
+        budi["sent_at"]
+            .as_str()
+            .unwrap()
+            .starts_with("2026-11-23T09:00:0")
+    );
+}
+
+#[test]
+fn what_it_does_not_know_is_named() {
+    let platform = Platform::seed();
+    let run = platform
+        .run(&["log", "--user", "no\u{1b}body@example.org"])
+        .exits(1);
+    assert_eq!(run.stderr.lines().count(), 1);
+    assert!(run.stderr.contains("no body@example.org"), "{}", run.stderr);
+    platform.run(&["log", "--user", "77"]).exits(1);
+    let run = platform.run(&["log", "--status", "delivered"]).exits(2);
+    assert!(
+        run.stderr.contains("pending, sending, sent"),
+        "{}",
+        run.stderr
+    );
+    for since in ["soon", "2w", "-3h", "2026-13-01", "9999999999d"] {
+        let run = platform.run(&["log", &format!("--since={since}")]).exits(2);
+        assert!(run.stderr.contains("such as 2026-11-23"), "{}", run.stderr);
+    }
+    let run = Platform::untouched().run(&["log"]).exits(78);
+    assert!(
+        run.stderr.contains("run `reminders migrate`"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_reader_who_has_had_enough_is_no_error() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    for arguments in [
+        &["log"][..],
+        &["log", "--format", "json"],
+        &["log", "--follow"],
+        &["log", "--follow", "--limit", "0"],
+    ] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let output = platform.command(arguments).stdout(writer).output().unwrap();
+        let run = Run::of(arguments, output).succeeds();
+        assert_eq!(run.stderr, "");
+    }
+}
+
+/// A `log --follow` whose lines come one by one.
+struct Followed {
+    process: Child,
+    lines: Receiver<String>,
+}
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Followed {
+    fn start(platform: &Platform, arguments: &[&str]) -> Followed {
+        let mut command = platform.command(&[&["log", "--follow"], arguments].concat());
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(process.stdout.take().unwrap());
+        let (to, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in stdout.lines() {
+                let _ = to.send(line.unwrap());
+            }
+        });
+        Followed { process, lines }
+    }
+
+    fn next(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Ctrl-C.
+    fn interrupt(mut self) -> i32 {
+        let id = self.process.id().to_string();
+        let kill = ["-c", &format!("kill -INT {id}")];
+        std::process::Command::new("sh")
+            .args(kill)
+            .status()
+            .unwrap();
+        self.process.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+#[test]
+fn following_it_prints_what_happens_once_and_ends_by_ctrl_c() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.session(1, &wall_in(60));
+    platform.participants(1..=2);
+    platform.run(&["send"]).succeeds();
+    let followed = Followed::start(&platform, &[]);
+    assert!(followed.next().starts_with("id"));
+    for user in ["peserta1", "peserta2"] {
+        let line = followed.next();
+        assert!(line.contains("sent"), "{user}: {line}");
+    }
+    platform.participants(3..=3);
+    platform.run(&["send"]).succeeds();
+    let line = followed.next();
+    assert!(line.contains("sent") && line.contains(" 3  "), "{line}");
+    // What happens to an older row, too.
+    let now = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S");
+    platform.sql(&format!(
+        "UPDATE session_reminder_deliveries SET status = 'failed', updated_at = '{now}' WHERE user_id = 1"
+    ));
+    let line = followed.next();
+    assert!(line.contains("failed"), "{line}");
+    let more = followed.lines.recv_timeout(Duration::from_secs(3));
+    assert_eq!(
+        more,
+        Err(RecvTimeoutError::Timeout),
+        "nothing is said twice"
+    );
+    assert_eq!(followed.interrupt(), 0);
+}
+
+#[test]
+fn following_it_can_be_narrowed_and_be_json() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.session(1, &wall_in(60));
+    platform.participants(1..=3);
+    let followed = Followed::start(&platform, &["--user", "2", "--format", "json"]);
+    platform.run(&["send"]).succeeds();
+    let mut line: serde_json::Value = serde_json::from_str(&followed.next()).unwrap();
+    while line["status"] != "sent" {
+        line = serde_json::from_str(&followed.next()).unwrap();
+    }
+    assert_eq!(line["user_id"], 2);
+    assert_eq!(followed.interrupt(), 0);
+}
+
+#[test]
+fn a_year_that_is_over_is_said() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.session(1, "2025-11-23 17:00:00");
+    platform.participant(1, "Budi", "budi@example.org");
+    platform
+        .run(&["send", "--now", &NOW.replace("2026", "2025")])
+        .succeeds();
+    let run = platform.run(&["log"]).succeeds();
+    assert!(run.stdout.contains("2025-11-23 16:00:0"), "{}", run.stdout);
+}
