@@ -74,6 +74,16 @@ Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the confi
 or the database needs `reminders migrate`.")]
     Check(Check),
 
+    /// Why this person was, will or will not be told of this session: every rule, every message, and the conclusion
+    #[command(after_help = "Examples:
+  reminders explain 12 budi@example.org
+  reminders explain 12 34 --format json
+  reminders explain 12 34 --now 2026-11-23T16:00:00+07:00
+
+The rules stand in the order in which they are applied: ok lets the person be told, no does not, and
+– does not apply or is not known. Changes nothing. Exit code 1: there is no such session or user.")]
+    Explain(Explain),
+
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
   reminders demo")]
@@ -159,6 +169,25 @@ pub struct Migrate {
 #[derive(Debug, Args)]
 pub struct Check {
     /// How to print the links
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The session's id
+    #[arg(value_name = "SESSION")]
+    pub session: i64,
+
+    /// A user's numeric id or email address
+    #[arg(value_name = "USER")]
+    pub user: String,
+
+    /// As it is at this moment instead of now
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub now: Option<DateTime<Utc>>,
+
+    /// How to print the answer
     #[arg(long, default_value = "text")]
     pub format: Format,
 }

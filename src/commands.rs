@@ -2,6 +2,8 @@
 
 pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod migrate;
 pub mod opt_in;
 pub mod send;
+pub mod session;

@@ -42,7 +42,16 @@ pub fn reminded(
     let started: Vec<(i64, Lossy)> = participants::table
         .filter(starts_in(walls))
         .filter(of_session(session))
-        .filter(coalesce(ours(window).select(ledger::id).single_value(), 0).lt(1))
+        .filter(
+            coalesce(
+                ours(window)
+                    .filter(ledger::course_session_id.eq(participants::session_id))
+                    .select(ledger::id)
+                    .single_value(),
+                0,
+            )
+            .lt(1),
+        )
         .filter(
             coalesce(
                 logs::table
@@ -77,7 +86,7 @@ pub fn reminded(
         .collect())
 }
 
-/// What the ledger knows of a session of the view, whatever its start was then: when we told of it, the log is ours.
+/// What the ledger knows of sessions, whatever their start was then: when we told of one, its log is ours.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn ours(window: &Window) -> _ {
     let reminder: &'static str = REMINDER;
@@ -86,7 +95,6 @@ fn ours(window: &Window) -> _ {
     // A window that passed left rows without an entry in the log.
     let passed: &'static str = WINDOW_PASSED;
     ledger::table
-        .filter(ledger::course_session_id.eq(participants::session_id))
         .filter(ledger::kind.eq(reminder))
         .filter(ledger::lead_minutes.between(shortest, longest))
         .filter(
@@ -94,6 +102,40 @@ fn ours(window: &Window) -> _ {
                 .is_null()
                 .or(ledger::error_code.assume_not_null().ne(passed)),
         )
+}
+
+/// A session's row.
+pub struct Entry {
+    /// When the session was reminded of, in the platform's digits.
+    pub sent_at: String,
+    /// The ledger says that we have made it, and not Laravel.
+    pub is_ours: bool,
+}
+
+impl Entry {
+    pub fn read(db: &mut Db, session: i64) -> QueryResult<Option<Self>> {
+        let sent_at = sent_at(db, vec![session])?.remove(&session);
+        Ok(sent_at.map(|sent_at| Self {
+            sent_at,
+            is_ours: false,
+        }))
+    }
+
+    /// Asks the ledger whose it is.
+    pub fn ask(&mut self, db: &mut Db, session: i64, window: &Window) -> QueryResult<()> {
+        let rows: i64 = ours(window)
+            .filter(ledger::course_session_id.eq(session))
+            .count()
+            .get_result(db)?;
+        self.is_ours = rows > 0;
+        Ok(())
+    }
+
+    /// Whether Laravel has reminded of that start.
+    pub fn tells(&self, start: DateTime<Utc>, window: &Window, zone: Zone) -> bool {
+        let sent = zone.parse(&self.sent_at).filter(|_| !self.is_ours);
+        sent.is_some_and(|sent| window.holds(start, sent))
+    }
 }
 
 fn sent_at(db: &mut Db, sessions: Vec<i64>) -> QueryResult<HashMap<i64, String>> {

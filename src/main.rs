@@ -50,7 +50,7 @@ use log::{Level, LevelFilter, Record, error};
 
 use crate::{
     cli::{Cli, Command},
-    commands::{check, demo, migrate, opt_in, send},
+    commands::{check, demo, explain, migrate, opt_in, send},
     config::{Config, Problem},
     exit::Exit,
 };
@@ -97,6 +97,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::OptOut(args) => opt_in::opt_out(config, args),
         Command::Migrate(args) => migrate::run(config, args),
         Command::Check(args) => check::run(config, args),
+        Command::Explain(args) => explain::run(config, args),
         Command::Demo(args) => demo::run(args),
     }
 }

@@ -2,6 +2,7 @@
 //! second one, `session_cancellations`, says which of those told have to hear that their session does not take place.
 
 pub mod cancellations;
+pub mod facts;
 pub mod profile;
 pub mod standing;
 pub mod view;
@@ -12,8 +13,8 @@ use anyhow::Result;
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use diesel::{
-    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
-    Queryable, RunQueryDsl,
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
+    NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
     dsl::sql,
     sql_types::{Bool, Text},
 };
@@ -142,6 +143,41 @@ pub fn participants_in(
         .select(participant!(participants))
         .load(db)
         .map(one_each)
+}
+
+/// The participants of one session, by their ids.
+pub fn participants_of_session(db: &mut Db, session: i64) -> QueryResult<Vec<Participant>> {
+    participants::table
+        .filter(participants::session_id.eq(session))
+        .order(participants::user_id)
+        .select(participant!(participants))
+        .load(db)
+        .map(one_each)
+}
+
+/// The id of a user whom the view lists in any session: by the id itself or by the email address.
+pub fn listed_user(db: &mut Db, who: &str) -> QueryResult<Option<i64>> {
+    let whom: Condition = match who.parse::<i64>() {
+        Ok(id) => Box::new(participants::user_id.eq(id)),
+        Err(_) => Box::new(participants::email.assume_not_null().eq(who.to_owned())),
+    };
+    participants::table
+        .filter(whom)
+        .select(participants::user_id)
+        .first(db)
+        .optional()
+}
+
+/// The next sessions that somebody takes part in, so many at most.
+pub fn next_sessions(db: &mut Db, after: NaiveDateTime, limit: i64) -> QueryResult<Vec<i64>> {
+    let sessions: Vec<(NaiveDateTime, i64)> = participants::table
+        .filter(participants::scheduled_at.gt(after))
+        .order((participants::scheduled_at, participants::session_id))
+        .select((participants::scheduled_at, participants::session_id))
+        .distinct()
+        .limit(limit)
+        .load(db)?;
+    Ok(sessions.into_iter().map(|(_, id)| id).collect())
 }
 
 /// What the platform says now of these sessions × these users: a superset of the pairs asked for.

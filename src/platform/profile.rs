@@ -72,7 +72,8 @@ fn check_tables(db: &mut Db) -> Result<()> {
     Ok(())
 }
 
-fn user_id(db: &mut Db, who: &str) -> QueryResult<Option<i64>> {
+/// The id of the user that `who` names, where the platform has a table of users.
+pub fn user_id(db: &mut Db, who: &str) -> QueryResult<Option<i64>> {
     if let Ok(id) = who.parse::<i64>() {
         return users::table.find(id).select(users::id).first(db).optional();
     }

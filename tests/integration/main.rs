@@ -21,6 +21,7 @@ mod crash;
 mod demo;
 mod due;
 mod encryption;
+mod explain;
 mod follow_up;
 #[cfg(feature = "sqlite")]
 mod full_disk;

@@ -301,3 +301,27 @@ fn check_tells_a_right_that_a_pass_would_lack() {
     assert!(said.starts_with("FAIL"), "{said}");
     assert!(said.contains("session_reminder_deliveries"), "{said}");
 }
+
+#[test]
+fn explain_tells_as_much_as_its_user_may_see() {
+    if on_sqlite() {
+        return;
+    }
+    let story = story();
+    story.user.may(&block("send"));
+    let platform = &story.platform;
+    platform.send().exits(1);
+    let explain = || {
+        platform
+            .run(&["explain", "1", "1", "--now", NOW])
+            .succeeds()
+    };
+    let told = explain().stdout;
+    assert!(told.contains("Peserta 1 was told by mail"), "{told}");
+    if platform.back_end() == BackEnd::Postgres {
+        assert!(!told.contains("enrollments.status"), "{told}");
+        story.user.may(&block("explain"));
+    }
+    let told = explain().stdout;
+    assert!(told.contains("(enrollments.status: active)"), "{told}");
+}
