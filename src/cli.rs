@@ -84,6 +84,16 @@ The rules stand in the order in which they are applied: ok lets the person be to
 – does not apply or is not known. Changes nothing. Exit code 1: there is no such session or user.")]
     Explain(Explain),
 
+    /// Whom the reminder of a session has reached, name by name, as its teacher would want it
+    #[command(after_help = "Examples:
+  reminders report 12
+  reminders report 12 --format csv > session-12.csv
+
+told: the mail server or WhatsApp has taken it; delivered, read: WhatsApp says so; bounced: it was
+refused, or came back; perhaps: nobody can tell whether it was sent. Addresses and numbers are masked.
+In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe.")]
+    Report(Report),
+
     /// From nothing to a result: a sample database, a real pass, and the messages as files
     #[command(after_help = "Example:
   reminders demo")]
@@ -193,6 +203,21 @@ pub struct Explain {
 }
 
 #[derive(Debug, Args)]
+pub struct Report {
+    /// The session's id
+    #[arg(value_name = "SESSION")]
+    pub session: i64,
+
+    /// As it is at this moment instead of now
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub now: Option<DateTime<Utc>>,
+
+    /// How to print the report
+    #[arg(long, default_value = "text")]
+    pub format: ReportFormat,
+}
+
+#[derive(Debug, Args)]
 pub struct Demo {
     /// Where to put the sample database and the messages
     #[arg(long, value_name = "DIR", default_value = "reminders-demo")]
@@ -203,6 +228,14 @@ pub struct Demo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     Text,
+    Json,
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Text,
+    Csv,
     Json,
 }
 

@@ -50,7 +50,7 @@ use log::{Level, LevelFilter, Record, error};
 
 use crate::{
     cli::{Cli, Command},
-    commands::{check, demo, explain, migrate, opt_in, send},
+    commands::{check, demo, explain, migrate, opt_in, report, send},
     config::{Config, Problem},
     exit::Exit,
 };
@@ -98,6 +98,7 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Migrate(args) => migrate::run(config, args),
         Command::Check(args) => check::run(config, args),
         Command::Explain(args) => explain::run(config, args),
+        Command::Report(args) => report::run(config, args),
         Command::Demo(args) => demo::run(args),
     }
 }

@@ -3,13 +3,15 @@
 
 use chrono::NaiveDateTime;
 use diesel::{
-    QueryResult, QueryableByName, RunQueryDsl, sql_query,
+    ExpressionMethods, QueryDsl, QueryResult, QueryableByName, RunQueryDsl,
+    dsl::sql,
+    sql_query,
     sql_types::{Integer, Nullable, Text},
 };
 
 use super::view::{Condition, Platform};
 use crate::{
-    db::{Db, Lossy},
+    db::{Db, Lossy, schema::users},
     time::DIGITS,
 };
 
@@ -190,5 +192,17 @@ pub fn next_sessions(db: &mut Db, after: NaiveDateTime, limit: i64) -> QueryResu
     Ok(ids
         .iter()
         .filter_map(|row| row.id.trim().parse().ok())
+        .collect())
+}
+
+/// The names of users, where the platform has a table of them.
+pub fn names(db: &mut Db, ids: &[i64]) -> QueryResult<Vec<(i64, Option<String>)>> {
+    let names: Vec<(i64, Lossy)> = users::table
+        .filter(users::id.eq_any(ids.to_vec()))
+        .select((users::id, sql::<Nullable<Text>>("name")))
+        .load(db)?;
+    Ok(names
+        .into_iter()
+        .map(|(id, name)| (id, name.into()))
         .collect())
 }

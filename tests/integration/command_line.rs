@@ -57,7 +57,9 @@ fn help(arguments: &[&str]) -> String {
 #[test]
 fn the_help_of_every_command_has_an_example() {
     assert!(help(&["--help"]).contains("Example"));
-    for command in ["send", "opt-in", "opt-out", "migrate", "explain", "demo"] {
+    for command in [
+        "send", "opt-in", "opt-out", "migrate", "explain", "report", "demo",
+    ] {
         let help = help(&[command, "--help"]);
         let (_, examples) = help.split_once("Example").expect(command);
         assert!(

@@ -642,6 +642,10 @@ fn an_unknown_session_or_user_is_named_with_what_there_is() {
         said,
     );
     has(
+        &line(&["report", "999", "--now", "2026-12-01T00:00:00Z"]),
+        said,
+    );
+    has(
         &line(&["explain", "999", "1", "--now", "2037-12-01T00:00:00Z"]),
         "there is no session 999, and none that is still to start",
     );
@@ -683,6 +687,10 @@ fn before_migrate_it_says_so_and_changes_nothing() {
         "no: Budi is not told: the enrollment is not active",
     );
     assert_eq!(platform.schema(), before);
+    has(
+        &platform.run(&["report", "1"]).exits(78).stderr,
+        "run `reminders migrate`",
+    );
 }
 
 #[test]
@@ -780,7 +788,7 @@ fn names_of_any_kind_keep_the_columns_and_the_terminal() {
 #[test]
 fn nobody_who_reads_is_no_error() {
     let platform = platform();
-    for arguments in [["explain", "1", "1"].as_slice()] {
+    for arguments in [["explain", "1", "1"].as_slice(), &["report", "1"]] {
         let mut child = platform
             .command(arguments)
             .stdout(Stdio::piped())

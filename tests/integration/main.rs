@@ -44,6 +44,7 @@ mod own_view;
 mod participants;
 mod pipelining;
 mod places;
+mod report;
 mod rights;
 mod sending;
 mod signals;

@@ -303,7 +303,7 @@ fn check_tells_a_right_that_a_pass_would_lack() {
 }
 
 #[test]
-fn explain_tells_as_much_as_its_user_may_see() {
+fn explain_and_report_tell_as_much_as_their_user_may_see() {
     if on_sqlite() {
         return;
     }
@@ -318,6 +318,9 @@ fn explain_tells_as_much_as_its_user_may_see() {
     };
     let told = explain().stdout;
     assert!(told.contains("Peserta 1 was told by mail"), "{told}");
+    platform.sql("UPDATE enrollments SET status = 'completed' WHERE user_id = 2");
+    let report = platform.run(&["report", "1"]).succeeds().stdout;
+    assert!(report.contains("\nPeserta 2  told"), "{report}");
     if platform.back_end() == BackEnd::Postgres {
         assert!(!told.contains("enrollments.status"), "{told}");
         story.user.may(&block("explain"));
