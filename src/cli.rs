@@ -12,7 +12,7 @@ use crate::{
     ledger::{Channel, Kind},
 };
 
-pub use self::records::{Log, Prune, Retry, Status};
+pub use self::records::{Explain, Log, Prune, Report, ReportFormat, Retry, Status};
 
 /// Tells every participant of a course session, one hour before it starts, by email and WhatsApp, exactly once
 ///
@@ -109,6 +109,26 @@ Exit codes: 0 accepted, and nothing bad heard of it within ten seconds (WhatsApp
 was refused, or not reached; 2 no address or number; 75 the channel could not work now; 78 the
 settings are wrong, or the channel is off.")]
     Test(Test),
+
+    /// Why this person was, will or will not be told of this session: every rule, every message, and the conclusion
+    #[command(after_help = "Examples:
+  reminders explain 12 budi@example.org
+  reminders explain 12 34 --format json
+  reminders explain 12 34 --now 2026-11-23T16:00:00+07:00
+
+The rules stand in the order in which they are applied: ok lets the person be told, no does not, and
+– does not apply or is not known. Changes nothing. Exit code 1: there is no such session or user.")]
+    Explain(Explain),
+
+    /// Whom the reminder of a session has reached, name by name, as its teacher would want it
+    #[command(after_help = "Examples:
+  reminders report 12
+  reminders report 12 --format csv > session-12.csv
+
+told: the mail server or WhatsApp has taken it; delivered, read: WhatsApp says so; bounced: it was
+refused, or came back; perhaps: nobody can tell whether it was sent. Addresses and numbers are masked.
+In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe.")]
+    Report(Report),
 
     /// What comes next, when the last pass was, what became of the last day's messages, and what needs a person
     #[command(after_help = "Examples:

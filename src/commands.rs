@@ -2,13 +2,16 @@
 
 pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod log;
 pub mod migrate;
 pub mod opt_in;
 pub mod preview;
 pub mod prune;
+pub mod report;
 pub mod retry;
 pub mod send;
+pub mod session;
 pub mod status;
 pub mod templates;
 pub mod test;

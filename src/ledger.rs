@@ -6,6 +6,7 @@ pub mod close;
 pub mod correct;
 pub mod enqueue;
 pub mod follow;
+pub mod history;
 pub mod journal;
 pub mod overview;
 pub mod prune;

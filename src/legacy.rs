@@ -66,7 +66,16 @@ fn not_ours(
 ) -> QueryResult<Vec<(i64, String)>> {
     let rows: Vec<(i64, Lossy)> = logs::table
         .filter(logs::sent_at.between(first - DAY, last + DAY))
-        .filter(coalesce(ours(window).select(ledger::id).single_value(), 0).lt(1))
+        .filter(
+            coalesce(
+                ours(window)
+                    .filter(ledger::course_session_id.eq(logs::course_session_id))
+                    .select(ledger::id)
+                    .single_value(),
+                0,
+            )
+            .lt(1),
+        )
         .select((
             logs::course_session_id,
             sql::<Text>("CAST(session_reminder_logs.sent_at AS CHAR(19))"),
@@ -76,7 +85,7 @@ fn not_ours(
     Ok(rows.into_iter().map(text).collect())
 }
 
-/// What the ledger knows of a session of the log, whatever its start was then: when we told of it, the log is ours.
+/// What the ledger knows of sessions, whatever their start was then: when we told of one, its log is ours.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn ours(window: &Window) -> _ {
     let reminder: &'static str = REMINDER;
@@ -85,7 +94,6 @@ fn ours(window: &Window) -> _ {
     // A window that passed left rows without an entry in the log.
     let passed: &'static str = WINDOW_PASSED;
     ledger::table
-        .filter(ledger::course_session_id.eq(logs::course_session_id))
         .filter(ledger::kind.eq(reminder))
         .filter(ledger::lead_minutes.between(shortest, longest))
         .filter(
@@ -93,6 +101,45 @@ fn ours(window: &Window) -> _ {
                 .is_null()
                 .or(ledger::error_code.assume_not_null().ne(passed)),
         )
+}
+
+/// A session's row.
+pub struct Entry {
+    /// When the session was reminded of, in the platform's digits.
+    pub sent_at: String,
+    /// The ledger says that we have made it, and not Laravel.
+    pub is_ours: bool,
+}
+
+impl Entry {
+    pub fn read(db: &mut Db, session: i64) -> QueryResult<Option<Self>> {
+        let sent_at: Vec<Lossy> = logs::table
+            .filter(logs::course_session_id.eq(session))
+            .select(sql::<Text>(
+                "CAST(session_reminder_logs.sent_at AS CHAR(19))",
+            ))
+            .load(db)?;
+        Ok(sent_at.into_iter().next().map(|sent_at| Self {
+            sent_at: sent_at.into(),
+            is_ours: false,
+        }))
+    }
+
+    /// Asks the ledger whose it is.
+    pub fn ask(&mut self, db: &mut Db, session: i64, window: &Window) -> QueryResult<()> {
+        let rows: i64 = ours(window)
+            .filter(ledger::course_session_id.eq(session))
+            .count()
+            .get_result(db)?;
+        self.is_ours = rows > 0;
+        Ok(())
+    }
+
+    /// Whether Laravel has reminded of that start.
+    pub fn tells(&self, start: DateTime<Utc>, window: &Window, zone: Zone) -> bool {
+        let sent = zone.parse(&self.sent_at).filter(|_| !self.is_ours);
+        sent.is_some_and(|sent| window.holds(start, sent))
+    }
 }
 
 /// The newest row of a session that the ledger has never told of (or that no ledger could: `has_ledger`), so that it is

@@ -50,7 +50,10 @@ use log::{Level, LevelFilter, Record, error};
 
 use crate::{
     cli::{Cli, Command},
-    commands::{check, demo, migrate, opt_in, preview, send, templates, test},
+    commands::{
+        check, demo, explain, migrate, opt_in, preview, prune, report, retry, send, status,
+        templates, test,
+    },
     config::{Config, Problem, Watch},
     exit::Exit,
 };
@@ -102,10 +105,12 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::Check(args) => check::run(config, args),
         Command::Preview(args) => preview::run(config, args),
         Command::Test(args) => test::run(config, args),
-        Command::Status(args) => commands::status::run(config, args),
+        Command::Status(args) => status::run(config, args),
         Command::Log(args) => commands::log::run(config, args),
-        Command::Retry(args) => commands::retry::run(config, args),
-        Command::Prune(args) => commands::prune::run(config, args),
+        Command::Retry(args) => retry::run(config, args),
+        Command::Prune(args) => prune::run(config, args),
+        Command::Explain(args) => explain::run(config, args),
+        Command::Report(args) => report::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Templates(args) => templates::run(args),
     }

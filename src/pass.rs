@@ -65,6 +65,24 @@ pub struct Pass<'a> {
     pub show_progress: bool,
 }
 
+impl<'a> Pass<'a> {
+    /// One that looks and claims nothing.
+    pub fn to_look(config: &'a Config, zone: Zone, clock: Clock, scope: Scope) -> Self {
+        Pass {
+            config,
+            zone,
+            clock,
+            scope,
+            budget: Budget::new(None),
+            claimant: String::new(),
+            enqueues: AtomicBool::default(),
+            interrupt: Interrupt::default(),
+            bar: ProgressBar::hidden(),
+            show_progress: false,
+        }
+    }
+}
+
 impl Pass<'_> {
     /// The channels that get rows: those that are configured, also when their settings are broken, since somebody will
     /// mend them.
@@ -100,6 +118,12 @@ impl Pass<'_> {
 
     pub fn windows(&self) -> Vec<Window> {
         Window::all(&self.config.reminder)
+    }
+
+    /// The window that Laravel's log is about.
+    pub fn legacy_window(&self) -> Option<Window> {
+        let mut windows = self.windows().into_iter();
+        windows.find(|window| window.lead_minutes() == self.legacy_lead())
     }
 
     /// Laravel's log knows one lead: the hour before, or the shortest there is.

@@ -3,6 +3,7 @@
 
 pub mod cancellations;
 pub mod coming;
+pub mod facts;
 pub mod profile;
 pub mod standing;
 pub mod upcoming;
@@ -14,8 +15,8 @@ use anyhow::Result;
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use diesel::{
-    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql, QueryDsl, QueryResult,
-    Queryable, RunQueryDsl,
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
+    NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
     dsl::sql,
     sql_types::{Bool, Nullable, Text},
 };
@@ -166,6 +167,19 @@ pub fn told_in_vain_of_session(db: &mut Db, session: i64) -> QueryResult<Vec<Par
         .select(participant!(cancelled))
         .load(db)
         .map(one_each)
+}
+
+/// The id of a user whom the view lists in any session: by the id itself or by the email address.
+pub fn listed_user(db: &mut Db, who: &str) -> QueryResult<Option<i64>> {
+    let whom: Condition = match who.parse::<i64>() {
+        Ok(id) => Box::new(participants::user_id.eq(id)),
+        Err(_) => Box::new(participants::email.assume_not_null().eq(who.to_owned())),
+    };
+    participants::table
+        .filter(whom)
+        .select(participants::user_id)
+        .first(db)
+        .optional()
 }
 
 /// The next sessions that somebody takes part in, so many at most.

@@ -57,6 +57,12 @@ impl Clock {
     }
 }
 
+/// A moment for people: `Mon 2026-11-23 15:55 WIB`.
+pub fn when(zone: Tz, moment: DateTime<Utc>) -> String {
+    let local = moment.with_timezone(&zone);
+    local.format("%a %Y-%m-%d %H:%M %Z").to_string()
+}
+
 /// An inclusive range of wall-clock digits.
 pub type WallRange = (NaiveDateTime, NaiveDateTime);
 

@@ -1,13 +1,55 @@
 //! What looks at the record of what was sent, or changes it.
 
 use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, Utc};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{Format, YEARS, instant};
 use crate::{
     ledger::{Channel, journal::Status as State},
     time::{self, Zone},
 };
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The session's id
+    #[arg(value_name = "SESSION")]
+    pub session: i64,
+
+    /// A user's numeric id or email address
+    #[arg(value_name = "USER")]
+    pub user: String,
+
+    /// As it is at this moment instead of now
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub now: Option<DateTime<Utc>>,
+
+    /// How to print the answer
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The session's id
+    #[arg(value_name = "SESSION")]
+    pub session: i64,
+
+    /// As it is at this moment instead of now
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub now: Option<DateTime<Utc>>,
+
+    /// How to print the report
+    #[arg(long, default_value = "text")]
+    pub format: ReportFormat,
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Text,
+    Csv,
+    Json,
+}
 
 #[derive(Debug, Args)]
 pub struct Status {

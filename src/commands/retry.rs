@@ -102,18 +102,7 @@ pub fn run(config: &Config, args: &cli::Retry) -> Result<Exit> {
 /// A pass that judges and sends nothing.
 fn pass(config: &Config, zone: Zone) -> Pass<'_> {
     let now = Utc::now();
-    Pass {
-        config,
-        zone,
-        clock: Clock::starting_at(now, now),
-        scope: Scope::default(),
-        budget: Budget::new(None),
-        claimant: String::new(),
-        enqueues: AtomicBool::default(),
-        interrupt: Interrupt::default(),
-        bar: ProgressBar::hidden(),
-        show_progress: false,
-    }
+    Pass::to_look(config, zone, Clock::starting_at(now, now), Scope::default())
 }
 
 fn put_back(db: &mut Db, pass: &Pass, args: &cli::Retry) -> QueryResult<Vec<Answer>> {

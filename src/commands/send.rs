@@ -192,20 +192,15 @@ pub(super) fn explain(db: &mut Db, error: anyhow::Error, what: &'static str) -> 
 }
 
 fn pass<'a>(config: &'a Config, args: &cli::Send, clock: Clock, zone: Zone) -> Pass<'a> {
+    let scope = Scope {
+        session: args.session,
+        channel: args.channel,
+    };
     Pass {
-        config,
-        zone,
-        clock,
-        scope: Scope {
-            session: args.session,
-            channel: args.channel,
-        },
         budget: Budget::new(args.limit),
         claimant: claimant(),
-        enqueues: AtomicBool::default(),
-        interrupt: Interrupt::default(),
-        bar: ProgressBar::hidden(),
         show_progress: io::stdout().is_terminal() && args.format == Format::Text,
+        ..Pass::to_look(config, zone, clock, scope)
     }
 }
 

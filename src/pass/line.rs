@@ -122,15 +122,19 @@ impl<'a> Transport<'a> {
 
 /// Where a participant is reached, as the ledger is to have it.
 pub fn recipient(channel: Channel, to: &Participant, config: &Config) -> Result<String, Fault> {
+    let typed = match channel {
+        Channel::Mail => &to.email,
+        Channel::Whatsapp => &to.phone,
+    };
+    address(channel, typed.as_deref().unwrap_or_default(), config)
+}
+
+/// What somebody typed, as an address or a number that can be written to.
+pub fn address(channel: Channel, typed: &str, config: &Config) -> Result<String, Fault> {
     match channel {
-        Channel::Mail => {
-            Ok(mail::parse_address(to.email.as_deref().unwrap_or_default())?.to_string())
-        }
-        Channel::Whatsapp => {
-            let number = to.phone.as_deref().unwrap_or_default();
-            phone::normalise(number, &config.app.phone_region)
-                .map_err(|reason| Fault::new("phone", reason))
-        }
+        Channel::Mail => Ok(mail::parse_address(typed)?.to_string()),
+        Channel::Whatsapp => phone::normalise(typed, &config.app.phone_region)
+            .map_err(|reason| Fault::new("phone", reason)),
     }
 }
 

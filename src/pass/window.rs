@@ -47,13 +47,23 @@ impl Window {
         start - self.lead - self.tolerance
     }
 
+    /// The last moment at which that start is due.
+    pub fn closes(&self, start: DateTime<Utc>) -> DateTime<Utc> {
+        start - self.late()
+    }
+
+    /// How long before the start the window closes.
+    fn late(&self) -> Duration {
+        (self.lead - self.tolerance - self.catch_up).max(LAST_MOMENT)
+    }
+
     /// The starts whose window has closed before `now` but was still open after `since`.
     pub fn passed(
         &self,
         since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> (DateTime<Utc>, DateTime<Utc>) {
-        let late = (self.lead - self.tolerance - self.catch_up).max(LAST_MOMENT);
+        let late = self.late();
         (since + late, now + late - Duration::seconds(1))
     }
 
@@ -116,6 +126,22 @@ mod tests {
         ] {
             let (_, passed) = window.passed(now - Duration::days(1), now);
             assert_eq!(passed + Duration::seconds(1), window.starts(now).0);
+        }
+    }
+
+    #[test]
+    fn a_start_is_due_from_when_its_window_opens_until_it_closes() {
+        let start = utc("2026-11-23T10:00:00Z");
+        for catch_up in [0, 30, 300].map(Duration::minutes) {
+            let window = Window { catch_up, ..HOUR };
+            let due = |now: DateTime<Utc>| {
+                let (first, last) = window.starts(now);
+                (first..=last).contains(&start)
+            };
+            let (opens, closes) = (window.opens(start), window.closes(start));
+            let second = Duration::seconds(1);
+            assert!(due(opens) && due(closes), "{catch_up}");
+            assert!(!due(opens - second) && !due(closes + second), "{catch_up}");
         }
     }
 

@@ -51,8 +51,8 @@ WHERE d.status = 'sent'
             profile_locale = text("user_profiles", "p", "locale"),
             user_locale = text("users", "u", "locale"),
             takes_place = joined(self.session_conditions(sql)),
-            enrolled = self.enrollment_conditions().join("\n        AND "),
-            reachable = joined(self.user_conditions()),
+            enrolled = self.enrollment_conditions(sql).join("\n        AND "),
+            reachable = joined(self.user_conditions(sql)),
         )
     }
 }

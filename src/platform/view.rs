@@ -53,6 +53,57 @@ const OPTIONAL: [(&str, &[&str]); 5] = [
     ),
 ];
 
+/// What the columns that the platform has must say of a participant, table by table.
+const CONDITIONS: [(&str, &str, &str); 9] = [
+    ("course_sessions", "deleted_at", "s.deleted_at IS NULL"),
+    ("course_sessions", "cancelled_at", "s.cancelled_at IS NULL"),
+    (
+        "course_sessions",
+        "status",
+        "coalesce({s.status}, '') <> 'cancelled'",
+    ),
+    ("courses", "deleted_at", "c.deleted_at IS NULL"),
+    ("enrollments", "status", "e.status = 'active'"),
+    ("enrollments", "deleted_at", "e.deleted_at IS NULL"),
+    (
+        "enrollments",
+        "expires_at",
+        "(e.expires_at IS NULL OR e.expires_at >= s.scheduled_at)",
+    ),
+    ("users", "status", "u.status = 'active'"),
+    ("users", "deleted_at", "u.deleted_at IS NULL"),
+];
+
+/// One of [`CONDITIONS`], in the words of a back end.
+pub struct Condition {
+    pub table: &'static str,
+    /// What the view calls the table.
+    pub alias: &'static str,
+    pub column: &'static str,
+    pub sql: String,
+}
+
+impl Condition {
+    /// Those of one table, also on columns that a platform may not have.
+    pub fn of(sql: &ViewSql, table: &str) -> Vec<Condition> {
+        let status = (sql.text)("s.status");
+        let of_table = CONDITIONS.into_iter().filter(|(of, ..)| *of == table);
+        of_table
+            .map(|(table, column, condition)| Condition {
+                table,
+                alias: match table {
+                    "course_sessions" => "s",
+                    "courses" => "c",
+                    "enrollments" => "e",
+                    _ => "u",
+                },
+                column,
+                sql: condition.replace("{s.status}", &status),
+            })
+            .collect()
+    }
+}
+
 /// The platform's tables and the columns they have.
 #[derive(Clone, Default)]
 pub struct Platform {
@@ -198,7 +249,7 @@ WHERE {conditions}",
             timezone = text("user_profiles", "p", "timezone"),
             profile_locale = text("user_profiles", "p", "locale"),
             user_locale = text("users", "u", "locale"),
-            enrollments = (sql.enrollments)(&self.enrollment_conditions().join("\n    AND ")),
+            enrollments = (sql.enrollments)(&self.enrollment_conditions(sql).join("\n    AND ")),
             conditions = self.conditions(sql).join("\n    AND "),
         )
     }
@@ -206,57 +257,36 @@ WHERE {conditions}",
     /// Who is a participant of what, as far as the platform's columns say.
     fn conditions(&self, sql: &ViewSql) -> Vec<String> {
         let mut conditions = self.session_conditions(sql);
-        conditions.extend(self.user_conditions());
+        conditions.extend(self.user_conditions(sql));
         conditions
     }
 
     /// Which sessions take place.
     pub(super) fn session_conditions(&self, sql: &ViewSql) -> Vec<String> {
-        let status = format!("coalesce({}, '') <> 'cancelled'", (sql.text)("s.status"));
-        let session = [
-            ("deleted_at", "s.deleted_at IS NULL"),
-            ("cancelled_at", "s.cancelled_at IS NULL"),
-            ("status", &status),
-        ];
-        let course = [("deleted_at", "c.deleted_at IS NULL")];
-        let conditions = [
-            self.all("course_sessions", &session),
-            self.all("courses", &course),
-        ];
-        conditions.into_iter().flatten().collect()
+        let tables = ["course_sessions", "courses"];
+        let conditions = tables.into_iter().map(|table| self.all(sql, table));
+        conditions.flatten().collect()
     }
 
     /// Who is written to, and which of several profiles counts.
-    pub(super) fn user_conditions(&self) -> Vec<String> {
-        let user = [
-            ("status", "u.status = 'active'"),
-            ("deleted_at", "u.deleted_at IS NULL"),
-        ];
+    pub(super) fn user_conditions(&self, sql: &ViewSql) -> Vec<String> {
         let one_profile = "q.id IS NULL".to_owned();
-        let active = self.all("users", &user);
+        let active = self.all(sql, "users");
         active.into_iter().chain([one_profile]).collect()
     }
 
-    pub(super) fn enrollment_conditions(&self) -> Vec<String> {
-        let enrollment = [
-            ("status", "e.status = 'active'"),
-            ("deleted_at", "e.deleted_at IS NULL"),
-            (
-                "expires_at",
-                "(e.expires_at IS NULL OR e.expires_at >= s.scheduled_at)",
-            ),
-        ];
+    pub(super) fn enrollment_conditions(&self, sql: &ViewSql) -> Vec<String> {
         let of_course = Some("e.course_id = s.course_id".to_owned());
-        let active = self.all("enrollments", &enrollment);
+        let active = self.all(sql, "enrollments");
         of_course.into_iter().chain(active).collect()
     }
 
     /// The conditions on the columns that a table has, as one that planners cannot look into.
-    fn all(&self, table: &str, conditions: &[(&str, &str)]) -> Option<String> {
-        let present: Vec<&str> = conditions
-            .iter()
-            .filter(|(column, _)| self.has(table, column))
-            .map(|(_, condition)| *condition)
+    fn all(&self, sql: &ViewSql, table: &str) -> Option<String> {
+        let present: Vec<String> = Condition::of(sql, table)
+            .into_iter()
+            .filter(|condition| self.has(table, condition.column))
+            .map(|condition| condition.sql)
             .collect();
         (!present.is_empty()).then(|| format!("coalesce({}, false)", present.join(" AND ")))
     }

@@ -23,6 +23,7 @@ mod crash;
 mod demo;
 mod due;
 mod encryption;
+mod explain;
 mod follow_up;
 #[cfg(feature = "sqlite")]
 mod full_disk;
@@ -50,6 +51,7 @@ mod pipelining;
 mod places;
 mod preview;
 mod prune;
+mod report;
 mod retry;
 mod rights;
 mod sending;

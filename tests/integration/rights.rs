@@ -346,3 +346,30 @@ fn check_tells_a_right_that_a_pass_would_lack() {
     assert!(said.starts_with("FAIL"), "{said}");
     assert!(said.contains("session_reminder_deliveries"), "{said}");
 }
+
+#[test]
+fn explain_and_report_tell_as_much_as_their_user_may_see() {
+    if on_sqlite() {
+        return;
+    }
+    let story = story();
+    story.user.may(&block("send"));
+    let platform = &story.platform;
+    platform.send().exits(1);
+    let explain = || {
+        platform
+            .run(&["explain", "1", "1", "--now", NOW])
+            .succeeds()
+    };
+    let told = explain().stdout;
+    assert!(told.contains("Peserta 1 was told by mail"), "{told}");
+    platform.sql("UPDATE enrollments SET status = 'completed' WHERE user_id = 2");
+    let report = platform.run(&["report", "1"]).succeeds().stdout;
+    assert!(report.contains("\nPeserta 2  told"), "{report}");
+    if platform.back_end() == BackEnd::Postgres {
+        assert!(!told.contains("enrollments.status"), "{told}");
+        story.user.may(&block("explain"));
+    }
+    let told = explain().stdout;
+    assert!(told.contains("(enrollments.status: active)"), "{told}");
+}

@@ -275,16 +275,9 @@ fn open(folder: &Path) -> Db {
 }
 
 fn pass<'a>(config: &'a Config, claimant: &str, now: DateTime<Utc>) -> Pass<'a> {
+    let clock = Clock::starting_at(now, Utc::now());
     Pass {
-        config,
-        zone: Zone(Tz::UTC),
-        clock: Clock::starting_at(now, Utc::now()),
-        scope: Scope::default(),
-        budget: Budget::new(None),
         claimant: claimant.to_owned(),
-        enqueues: AtomicBool::default(),
-        interrupt: Interrupt::default(),
-        bar: ProgressBar::hidden(),
-        show_progress: false,
+        ..Pass::to_look(config, Zone(Tz::UTC), clock, Scope::default())
     }
 }

@@ -1,0 +1,254 @@
+//! Everything that is known of one person and one session.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, anyhow};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use crate::{
+    commands::session::{self, Ground, Session},
+    db::Db,
+    ledger::{
+        self, Channel, Kind, REMINDER,
+        history::{self, Delivery},
+        status,
+    },
+    legacy::Entry,
+    pass::{Pass, dry_run, window::Window},
+    platform::{
+        self, Participant,
+        facts::{self, Fact},
+        profile,
+    },
+    text,
+};
+
+/// The person, as the view has them, or else the platform's tables.
+#[derive(Debug, Default, Serialize)]
+pub struct Person {
+    pub id: i64,
+    pub name: Option<String>,
+    #[serde(skip)]
+    pub email: String,
+    #[serde(skip)]
+    pub phone: String,
+    #[serde(skip)]
+    pub opted_in: bool,
+    #[serde(skip)]
+    pub timezone: Option<String>,
+    /// Whether the platform has such a user.
+    #[serde(skip)]
+    pub exists: bool,
+}
+
+impl Person {
+    /// As a sentence calls them.
+    pub fn name(&self) -> String {
+        let name = text::one_line(self.name.as_deref().unwrap_or_default(), 40);
+        match name.is_empty() {
+            true => format!("user {}", self.id),
+            false => name,
+        }
+    }
+
+    /// The zone of their own, where they have one.
+    pub fn zone(&self) -> Option<Tz> {
+        self.timezone.as_deref()?.trim().parse().ok()
+    }
+}
+
+pub struct Case<'a> {
+    pub pass: &'a Pass<'a>,
+    pub now: DateTime<Utc>,
+    pub ground: Ground,
+    pub session: Session,
+    pub user: Person,
+    pub of_session: Vec<Fact>,
+    pub of_enrollment: Vec<Fact>,
+    pub of_user: Vec<Fact>,
+    /// Whether the view lists them.
+    pub is_listed: bool,
+    pub deliveries: Vec<Delivery>,
+    pub entry: Option<Entry>,
+    /// Has told WhatsApp to stop, where the platform does not know.
+    pub has_stopped: bool,
+    /// Why a channel waits.
+    pub held: HashMap<&'static str, String>,
+    /// The channels by which they are about to hear of a change.
+    pub corrected: Vec<&'static str>,
+}
+
+impl<'a> Case<'a> {
+    /// # Errors
+    /// When there is no such session or user.
+    pub fn read(db: &mut Db, pass: &'a Pass<'a>, session: i64, who: &str) -> Result<Self> {
+        let now = pass.clock.start();
+        let ground = Ground::read(db)?;
+        let session = session::find(db, &ground, session, pass.zone, now)?;
+        let user = user_id(db, &ground, session.id, who)?;
+        let mut case = Self {
+            pass,
+            now,
+            ground,
+            session,
+            user: Person {
+                id: user,
+                ..Person::default()
+            },
+            of_session: Vec::new(),
+            of_enrollment: Vec::new(),
+            of_user: Vec::new(),
+            is_listed: false,
+            deliveries: Vec::new(),
+            entry: None,
+            has_stopped: false,
+            held: HashMap::new(),
+            corrected: Vec::new(),
+        };
+        case.read_platform(db)
+            .context("could not read the platform's tables")?;
+        case.read_ledger(db).context("could not read the ledger")?;
+        Ok(case)
+    }
+
+    fn read_platform(&mut self, db: &mut Db) -> Result<()> {
+        let (session, user) = (self.session.id, self.user.id);
+        if let Some(platform) = &self.ground.platform {
+            if let Some(found) = facts::user(db, platform, user)? {
+                self.user = Person {
+                    id: user,
+                    opted_in: found.opted_in(),
+                    name: found.name,
+                    email: found.email.unwrap_or_default(),
+                    phone: found.phone.unwrap_or_default(),
+                    timezone: found.timezone,
+                    exists: true,
+                };
+            }
+            self.of_session = facts::of_session(db, platform, session)?;
+            self.of_enrollment = facts::of_enrollment(db, platform, session, user)?;
+            self.of_user = facts::of_user(db, platform, user)?;
+        }
+        if self.ground.has_view {
+            let listed = platform::participants_of(db, vec![session], vec![user])?;
+            if let Some(listed) = listed.into_iter().next() {
+                self.list(listed);
+            }
+        }
+        if self.ground.has_log {
+            self.entry = Entry::read(db, session)?;
+        }
+        Ok(())
+    }
+
+    /// What the view says counts.
+    fn list(&mut self, listed: Participant) {
+        self.is_listed = true;
+        self.session.scheduled_at = Some(listed.scheduled_at.clone());
+        self.user = Person {
+            id: listed.user_id,
+            opted_in: listed.opted_in(),
+            name: listed.name,
+            email: listed.email.unwrap_or_default(),
+            phone: listed.phone.unwrap_or_default(),
+            timezone: listed.timezone,
+            exists: true,
+        };
+    }
+
+    fn read_ledger(&mut self, db: &mut Db) -> Result<()> {
+        if !self.ground.has_ledger {
+            return Ok(());
+        }
+        self.deliveries = history::of(db, self.session.id, self.user.id)?;
+        self.has_stopped = ledger::opted_out(db)?.contains(&self.user.id);
+        for channel in Channel::ALL {
+            if let Some(why) = ledger::held(db, channel, self.now)? {
+                self.held.insert(channel.name(), why);
+            }
+        }
+        if let (Some(entry), Some(window)) = (&mut self.entry, self.pass.legacy_window()) {
+            entry.ask(db, self.session.id, &window)?;
+        }
+        if self.ground.has_view && self.pass.config.reminder.corrections {
+            let plan = dry_run::plan(db, self.pass, None)?;
+            let of_user =
+                |one: &&dry_run::Planned| one.user_id == self.user.id && one.kind.is_some();
+            let corrections = plan.reminders.iter().filter(of_user);
+            self.corrected = corrections.map(|one| one.channel).collect();
+        }
+        Ok(())
+    }
+
+    pub fn start(&self) -> Option<DateTime<Utc>> {
+        self.session.start(self.pass.zone)
+    }
+
+    /// Whether Laravel has told everybody what this window is for.
+    pub fn is_by_laravel(&self, window: &Window) -> bool {
+        let entry = self.entry.as_ref().zip(self.start());
+        let is_logged = self.pass.legacy_window().as_ref() == Some(window);
+        entry.is_some_and(|(entry, start)| is_logged && entry.tells(start, window, self.pass.zone))
+    }
+
+    /// Whether a row is about the start as it is now.
+    pub fn is_current(&self, row: &Delivery) -> bool {
+        self.session.scheduled_at.as_deref() == Some(row.scheduled_at.as_str())
+    }
+
+    /// The row that stands for the reminder of one lead: its own, or the correction that took its place.
+    pub fn standing(&self, channel: Channel, window: &Window) -> Option<&Delivery> {
+        let near = |row: &Delivery| {
+            (row.lead_minutes - window.lead_minutes()).abs() <= window.width_minutes()
+        };
+        let rows = || {
+            self.deliveries
+                .iter()
+                .rev()
+                .filter(|row| row.is_of(channel) && self.is_current(row))
+        };
+        let reminder = || rows().filter(|row| row.kind == REMINDER && near(row));
+        let moved = || rows().filter(|row| row.kind() == Kind::Moved);
+        let live = |row: &&Delivery| row.status != status::CANCELLED;
+        let live = reminder().find(live).or(moved().find(live));
+        live.or(reminder().next())
+    }
+
+    /// The last message on a channel that was sent.
+    pub fn told(&self, channel: Channel) -> Option<&Delivery> {
+        let sent = self
+            .deliveries
+            .iter()
+            .filter(|row| row.is_of(channel) && row.is_sent());
+        sent.max_by_key(|row| (row.sent_at, row.id))
+    }
+}
+
+/// # Errors
+/// When nothing knows of such a user.
+fn user_id(db: &mut Db, ground: &Ground, session: i64, who: &str) -> Result<i64> {
+    let who = who.trim();
+    let known = match &ground.platform {
+        Some(_) => profile::user_id(db, who)?,
+        // The tables of that name may be of another shape, or not ours to read.
+        None => platform::listed_user(db, who)?.or(profile::user_id(db, who).unwrap_or_default()),
+    };
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    // Somebody who is gone may have been told.
+    if let (Ok(id), true) = (who.parse::<i64>(), ground.has_ledger)
+        && !history::of(db, session, id)?.is_empty()
+    {
+        return Ok(id);
+    }
+    let who = text::one_line(who, 100);
+    Err(match ground.platform {
+        Some(_) => anyhow!("there is no user {who:?}: give a user's numeric id or email address"),
+        None => anyhow!(
+            "the view session_participants lists no user {who:?}: give a numeric id or email address that it has"
+        ),
+    })
+}

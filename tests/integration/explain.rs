@@ -1,0 +1,836 @@
+//! `explain`: each rule's yes and no, what the ledger says, and that it agrees with what a pass does.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::{
+    smtp::{Phase, Reply, Smtp},
+    support::{NOW, Platform, START, on_sqlite},
+    twilio::Twilio,
+};
+
+/// The columns that not every platform has.
+const OPTIONAL: &str = "
+    ALTER TABLE course_sessions ADD COLUMN status varchar(255);
+    ALTER TABLE course_sessions ADD COLUMN cancelled_at timestamp NULL;
+    ALTER TABLE course_sessions ADD COLUMN deleted_at timestamp NULL;
+    ALTER TABLE enrollments ADD COLUMN deleted_at timestamp NULL;
+    ALTER TABLE user_profiles ADD COLUMN timezone varchar(255);";
+
+/// Mails and WhatsApp messages become files. Budi (1), who has opted in, takes part in session 1.
+fn platform() -> Platform {
+    let platform = with_files(Platform::untouched());
+    platform.sql(OPTIONAL);
+    let platform = platform.migrated();
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    platform.opted_in(1, "081234567890");
+    platform
+}
+
+fn with_files(platform: Platform) -> Platform {
+    platform
+        .set("MAIL_MAILER", "file")
+        .set("MAIL_FILE_DIR", "mails")
+        .set("WHATSAPP_TRANSPORT", "file")
+        .set("WHATSAPP_FILE_DIR", "messages")
+}
+
+fn at(platform: &Platform, now: &str, session: &str, user: &str) -> Value {
+    let arguments = ["explain", session, user, "--now", now, "--format", "json"];
+    platform.run(&arguments).succeeds().json()
+}
+
+fn explain(platform: &Platform) -> Value {
+    at(platform, NOW, "1", "1")
+}
+
+/// `verdict: text` of a rule.
+#[track_caller]
+fn rule(answer: &Value, name: &str) -> String {
+    let rules = answer["rules"].as_array().unwrap();
+    let rule = rules.iter().find(|rule| rule["rule"] == name);
+    let rule = rule.unwrap_or_else(|| panic!("no rule {name}: {answer}"));
+    format!(
+        "{}: {}",
+        rule["verdict"].as_str().unwrap(),
+        rule["text"].as_str().unwrap()
+    )
+}
+
+/// `told: text` of a channel.
+#[track_caller]
+fn conclusion(answer: &Value, channel: &str) -> String {
+    let all = answer["conclusion"].as_array().unwrap();
+    let one = all.iter().find(|one| one["channel"] == channel).unwrap();
+    format!(
+        "{}: {}",
+        one["told"].as_str().unwrap(),
+        one["text"].as_str().unwrap()
+    )
+}
+
+#[track_caller]
+fn has(text: &str, part: &str) {
+    assert!(text.contains(part), "{part:?} is not in {text:?}");
+}
+
+#[test]
+fn every_rule_says_yes_of_somebody_who_is_to_be_told() {
+    let platform = platform();
+    let answer = explain(&platform);
+    let rules = answer["rules"].as_array().unwrap();
+    let told: Vec<String> = rules
+        .iter()
+        .map(|rule| format!("{} {}", rule["rule"], rule["verdict"]).replace('"', ""))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "session ok",
+            "session_deleted ok",
+            "session_cancelled ok",
+            "session_status ok",
+            "course_deleted ok",
+            "user ok",
+            "enrolled ok",
+            "enrollment_active ok",
+            "enrollment_deleted ok",
+            "enrollment_expired ok",
+            "user_active ok",
+            "user_deleted ok",
+            "participant ok",
+            "start ok",
+            "changed none",
+            "window ok",
+            "laravel ok",
+            "mail ok",
+            "mail_address ok",
+            "whatsapp ok",
+            "whatsapp_opt_in ok",
+            "whatsapp_phone ok",
+        ]
+    );
+    assert_eq!(rule(&answer, "start"), "ok: Mon 2026-11-23 17:00 WIB");
+    assert_eq!(
+        rule(&answer, "window"),
+        "ok: 60 minutes before, from Mon 2026-11-23 15:55 WIB to 16:05: open now"
+    );
+    assert_eq!(rule(&answer, "mail_address"), "ok: b***@e***.org");
+    assert_eq!(rule(&answer, "whatsapp_phone"), "ok: +62812****890");
+    for (channel, word) in [("mail", "mail"), ("whatsapp", "WhatsApp")] {
+        let said = format!("will: Budi will be told by {word} in the next pass");
+        assert_eq!(conclusion(&answer, channel), said);
+    }
+    assert_eq!(answer["session"]["starts_at"], "2026-11-23T10:00:00Z");
+    assert_eq!(answer["user"]["name"], "Budi");
+}
+
+/// Who is told by mail in a pass now, as `send --dry-run` says and as `explain` says, must be the same.
+#[track_caller]
+fn agrees_with_a_pass(platform: &Platform, users: &[i64]) {
+    let arguments = ["send", "--dry-run", "--now", NOW, "--format", "json"];
+    let plan = platform.run(&arguments).succeeds().json();
+    for user in users {
+        for channel in ["mail", "whatsapp"] {
+            let reminders = plan["reminders"].as_array().unwrap();
+            let planned = reminders
+                .iter()
+                .any(|one| one["user_id"] == *user && one["channel"] == channel);
+            let answer = at(platform, NOW, "1", &user.to_string());
+            let said = conclusion(&answer, channel);
+            assert_eq!(said.starts_with("will: "), planned, "user {user}: {said}");
+        }
+    }
+}
+
+#[test]
+fn every_rule_about_the_person_says_no_with_the_value_that_it_found() {
+    let platform = platform();
+    let cases = [
+        (
+            "UPDATE users SET deleted_at = '2026-11-01 00:00:00' WHERE id = ",
+            "user_deleted",
+            "the user was deleted (users.deleted_at: 2026-11-01 00:00:00)",
+        ),
+        (
+            "UPDATE users SET status = 'suspended' WHERE id = ",
+            "user_active",
+            "the user is not active (users.status: suspended)",
+        ),
+        (
+            "UPDATE enrollments SET deleted_at = '2026-11-01 00:00:00' WHERE user_id = ",
+            "enrollment_deleted",
+            "the enrollment was deleted (enrollments.deleted_at: 2026-11-01 00:00:00)",
+        ),
+        (
+            "UPDATE enrollments SET status = 'pending' WHERE user_id = ",
+            "enrollment_active",
+            "the enrollment is not active (enrollments.status: pending)",
+        ),
+        (
+            "UPDATE enrollments SET expires_at = '2026-11-23 16:59:59' WHERE user_id = ",
+            "enrollment_expired",
+            "the enrollment ends before the start (enrollments.expires_at: 2026-11-23 16:59:59)",
+        ),
+        (
+            "DELETE FROM enrollments WHERE user_id = ",
+            "enrolled",
+            "the user is not enrolled in the session's course",
+        ),
+    ];
+    let mut users = vec![1];
+    for (id, (change, name, text)) in (11..).zip(cases) {
+        platform.participant(id, "Tidak", &format!("tidak{id}@example.org"));
+        platform.sql(&format!("{change}{id}"));
+        let answer = at(&platform, NOW, "1", &id.to_string());
+        assert_eq!(rule(&answer, name), format!("no: {text}"));
+        let listed = rule(&answer, "participant");
+        assert_eq!(listed, "no: session_participants does not list the user");
+        for channel in ["mail", "whatsapp"] {
+            let said = format!("no: Tidak is not told: {text}");
+            assert_eq!(conclusion(&answer, channel), said);
+        }
+        users.push(id);
+    }
+    // One day is enough, and the last second counts.
+    platform.participant(30, "Sampai", "sampai@example.org");
+    platform.sql("UPDATE enrollments SET expires_at = '2026-11-23 17:00:00' WHERE user_id = 30");
+    has(
+        &rule(&at(&platform, NOW, "1", "30"), "enrollment_expired"),
+        "ok: ",
+    );
+    users.push(30);
+    agrees_with_a_pass(&platform, &users);
+}
+
+#[test]
+fn every_rule_about_the_session_says_no_with_the_value_that_it_found() {
+    let platform = platform();
+    let cases = [
+        (
+            "course_sessions SET status = 'cancelled'",
+            "session_status",
+            "status: cancelled",
+        ),
+        (
+            "course_sessions SET cancelled_at = '2026-11-23 12:00:00'",
+            "session_cancelled",
+            "cancelled_at: 2026-11-23 12:00:00",
+        ),
+        (
+            "course_sessions SET deleted_at = '2026-11-23 12:00:00'",
+            "session_deleted",
+            "deleted_at: 2026-11-23 12:00:00",
+        ),
+        (
+            "courses SET deleted_at = '2026-11-23 12:00:00'",
+            "course_deleted",
+            "courses.deleted_at: 2026-11-23 12:00:00",
+        ),
+    ];
+    for (change, name, value) in cases {
+        platform.sql(&format!("UPDATE {change}"));
+        let answer = explain(&platform);
+        let text = rule(&answer, name);
+        assert!(text.starts_with("no: ") && text.contains(value), "{text}");
+        let said = conclusion(&answer, "mail");
+        assert_eq!(said, text.replacen("no: ", "no: Budi is not told: ", 1));
+        agrees_with_a_pass(&platform, &[1]);
+        let undo = change.split_once(" = ").unwrap().0;
+        platform.sql(&format!("UPDATE {undo} = NULL"));
+    }
+    agrees_with_a_pass(&platform, &[1]);
+}
+
+#[test]
+fn of_a_column_that_the_platform_has_not_it_says_so() {
+    let platform = with_files(Platform::seed());
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    let answer = explain(&platform);
+    assert_eq!(
+        rule(&answer, "session_cancelled"),
+        "none: the platform has no course_sessions.cancelled_at"
+    );
+    has(&conclusion(&answer, "mail"), "will: ");
+}
+
+#[test]
+fn the_channels_rules_say_no_each_with_its_cure() {
+    let platform = platform();
+    platform.participant(2, "Siti", "siti@@example.org");
+    platform.participant(3, "Tono", "tono@example.org");
+    platform.opted_in(3, "12345");
+    let siti = at(&platform, NOW, "1", "2");
+    has(
+        &rule(&siti, "mail_address"),
+        "no: the email address is more than one address",
+    );
+    has(
+        &conclusion(&siti, "mail"),
+        "no: Siti is not told by mail: the email address is more than one",
+    );
+    assert_eq!(
+        conclusion(&siti, "whatsapp"),
+        "no: Siti is not told by WhatsApp: the user has not opted in: `reminders opt-in 2 --phone NUMBER`"
+    );
+    let tono = at(&platform, NOW, "1", "3");
+    has(&rule(&tono, "whatsapp_opt_in"), "ok: ");
+    has(&rule(&tono, "whatsapp_phone"), "no: the phone number");
+    has(
+        &conclusion(&tono, "whatsapp"),
+        "no: Tono is not told by WhatsApp: the phone",
+    );
+    agrees_with_a_pass(&platform, &[1, 2, 3]);
+
+    platform.sql("UPDATE user_profiles SET whatsapp_opt_in = false WHERE user_id = 1");
+    has(
+        &conclusion(&explain(&platform), "whatsapp"),
+        "the user has not opted in: `reminders opt-in 1`",
+    );
+    let platform = platform.set("MAIL_MAILER", "none");
+    let answer = explain(&platform);
+    assert_eq!(rule(&answer, "mail"), "no: mail is off (MAIL_MAILER=none)");
+    has(
+        &conclusion(&answer, "mail"),
+        "no: Budi is not told by mail: mail is off",
+    );
+    let platform = platform.set("MAIL_MAILER", "file").set("MAIL_FILE_DIR", "");
+    let answer = explain(&platform);
+    has(
+        &rule(&answer, "mail"),
+        "no: the settings of mail are wrong: MAIL_FILE_DIR",
+    );
+}
+
+#[test]
+fn a_redirected_channel_says_so() {
+    let platform = platform().set("REMINDER_REDIRECT_MAIL", "me@example.org");
+    has(&rule(&explain(&platform), "mail"), "REMINDER_REDIRECT_MAIL");
+}
+
+#[test]
+fn who_has_told_whatsapp_to_stop_is_not_told_though_the_platform_says_yes() {
+    let platform = platform();
+    platform.send().succeeds();
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET status = 'failed', delivery_status = 'opted_out', scheduled_at = '2026-11-01 17:00:00'
+         WHERE channel = 'whatsapp'",
+    );
+    let answer = explain(&platform);
+    has(
+        &rule(&answer, "whatsapp_opt_in"),
+        "no: the user has told WhatsApp to stop",
+    );
+    has(&conclusion(&answer, "whatsapp"), "`reminders opt-in 1`");
+    agrees_with_a_pass(&platform, &[1]);
+}
+
+#[test]
+fn before_its_window_somebody_will_be_told_and_after_it_was_not() {
+    let platform = platform();
+    let early = at(&platform, "2026-11-23T15:54:59+07:00", "1", "1");
+    has(&rule(&early, "window"), "none: ");
+    has(&rule(&early, "window"), "not open yet");
+    assert_eq!(
+        conclusion(&early, "mail"),
+        "will: Budi will be told by mail on Mon 2026-11-23 15:55 WIB"
+    );
+    for now in ["2026-11-23T15:55:00+07:00", "2026-11-23T16:05:00+07:00"] {
+        has(&rule(&at(&platform, now, "1", "1"), "window"), "ok: ");
+    }
+    let late = at(&platform, "2026-11-23T16:05:01+07:00", "1", "1");
+    has(&rule(&late, "window"), "no: ");
+    has(
+        &conclusion(&late, "mail"),
+        "no: Budi was not told by mail: nothing was recorded",
+    );
+    let over = at(&platform, "2026-11-23T18:00:00+07:00", "1", "1");
+    has(&rule(&over, "start"), "is over");
+}
+
+#[test]
+fn each_lead_has_its_window_and_its_conclusion() {
+    let platform = platform().set("REMINDER_LEAD", "24h,60m");
+    let answer = at(&platform, "2026-11-22T17:00:00+07:00", "1", "1");
+    let texts: Vec<&str> = answer["conclusion"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["channel"] == "mail")
+        .map(|one| one["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "Budi will be told by mail 1440 minutes before in the next pass",
+            "Budi will be told by mail 60 minutes before on Mon 2026-11-23 15:55 WIB",
+        ]
+    );
+}
+
+#[test]
+fn a_start_is_shown_in_the_participants_zone_too_and_one_that_is_no_time_is_told() {
+    let platform = platform();
+    platform.sql("UPDATE user_profiles SET timezone = 'Asia/Makassar'");
+    assert_eq!(
+        rule(&explain(&platform), "start"),
+        "ok: Mon 2026-11-23 17:00 WIB, for the user Mon 2026-11-23 18:00 WITA"
+    );
+    // Only SQLite takes anything.
+    if on_sqlite() {
+        platform.sql("UPDATE course_sessions SET scheduled_at = 'besok'");
+        let answer = explain(&platform);
+        has(
+            &rule(&answer, "start"),
+            "no: the start \"besok\" is no time",
+        );
+        has(
+            &conclusion(&answer, "mail"),
+            "no: Budi is not told: the start",
+        );
+    }
+}
+
+#[test]
+fn what_laravel_has_told_is_not_told_again_and_our_own_row_is_ours() {
+    let platform = platform();
+    let laravel = |sent_at: &str| {
+        platform.sql(&format!(
+            "DELETE FROM session_reminder_logs;
+             INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count) VALUES (1, '{sent_at}', 1)"
+        ));
+    };
+    has(
+        &rule(&explain(&platform), "laravel"),
+        "ok: session_reminder_logs has no row",
+    );
+    laravel("2026-11-23 15:58:00");
+    let answer = explain(&platform);
+    has(
+        &rule(&answer, "laravel"),
+        "no: Laravel has reminded of the session at 2026-11-23 15:58:00",
+    );
+    has(
+        &conclusion(&answer, "mail"),
+        "yes: Budi is not told by this program: Laravel has",
+    );
+    agrees_with_a_pass(&platform, &[1]);
+    laravel("2026-11-20 15:58:00");
+    let answer = explain(&platform);
+    has(
+        &rule(&answer, "laravel"),
+        "ok: session_reminder_logs has a row of 2026-11-20 15:58:00, which is outside",
+    );
+    agrees_with_a_pass(&platform, &[1]);
+    platform.send().succeeds();
+    has(&rule(&explain(&platform), "laravel"), "has our own row");
+}
+
+#[test]
+fn what_was_sent_is_told_with_time_host_id_and_what_twilio_said() {
+    let platform = platform();
+    platform.send().succeeds();
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET claimed_by = 'web:1:7:9', delivery_status = 'read', message_id = 'SM1'
+         WHERE channel = 'whatsapp'",
+    );
+    let answer = explain(&platform);
+    assert_eq!(
+        conclusion(&answer, "mail"),
+        "yes: Budi was told by mail on Mon 2026-11-23 16:00 WIB"
+    );
+    assert_eq!(
+        conclusion(&answer, "whatsapp"),
+        "yes: Budi was told by WhatsApp on Mon 2026-11-23 16:00 WIB, and has read it"
+    );
+    assert_eq!(
+        rule(&answer, "changed"),
+        "ok: what the user was told is still so"
+    );
+    let later = at(&platform, "2026-11-23T16:30:00+07:00", "1", "1");
+    has(&rule(&later, "window"), "none: 60 minutes before");
+    has(&rule(&later, "window"), "is over, and was used");
+    let row = &answer["deliveries"][1];
+    assert_eq!(row["message_id"], "SM1");
+    assert_eq!(row["recipient"], "+62812****890");
+    assert_eq!(row["sent_at"], "2026-11-23T09:00:00Z");
+    let text = platform
+        .run(&["explain", "1", "1", "--now", NOW])
+        .succeeds()
+        .stdout;
+    has(
+        &text,
+        "sent    for 2026-11-23 17:00:00, sent Mon 2026-11-23 16:00 WIB, by web:1, SM1, read, attempts 1",
+    );
+    assert!(
+        !text.contains("81234567890") || text.contains("file-"),
+        "{text}"
+    );
+}
+
+#[test]
+fn each_state_of_a_row_has_its_conclusion() {
+    let platform = platform();
+    platform.send().succeeds();
+    let cases = [
+        (
+            "status = 'failed', error_code = '550 5.1.1', error = 'no such mailbox'",
+            "no: Budi was not told by mail: 550 5.1.1: no such mailbox; once that is cured: `reminders retry ",
+        ),
+        (
+            "status = 'pending', next_attempt_at = '2026-11-23 09:02:00', error_code = '451', error = 'busy'",
+            "will: Budi will be told by mail when it is tried again on Mon 2026-11-23 16:02 WIB; so far 451: busy",
+        ),
+        (
+            "status = 'pending', next_attempt_at = NULL, error_code = NULL, error = NULL",
+            "will: Budi will be told by mail in the next pass",
+        ),
+        (
+            "status = 'sending', claimed_by = 'web1:7:9', lease_until = '2026-11-23 09:00:00'",
+            "will: Budi is told by mail now, by web1",
+        ),
+        (
+            "status = 'sending', lease_until = '2026-11-23 08:59:59'",
+            "perhaps: Budi was perhaps told by mail: a pass on web1 ended",
+        ),
+        (
+            "status = 'unknown', message_id = '<1@x>'",
+            "perhaps: Budi was perhaps told by mail: nobody recorded whether it was sent, look in the mail server's log for <1@x>",
+        ),
+        (
+            "status = 'missed', error_code = 'window_passed'",
+            "no: Budi was not told by mail: its window was over",
+        ),
+        (
+            "status = 'missed', error_code = 'too_late', error = NULL",
+            "no: Budi was not told by mail: the session began before it could be sent",
+        ),
+        (
+            "status = 'missed', error_code = '451', error = 'busy'",
+            "no: Budi was not told by mail: 451: busy",
+        ),
+        (
+            "status = 'cancelled', error_code = 'left', error = 'no longer a participant'",
+            "will: Budi will be told by mail in the next pass",
+        ),
+        (
+            "status = 'cancelled', error_code = 'corrected', error = NULL",
+            "no: Budi was not told by mail: corrected",
+        ),
+    ];
+    for (change, said) in cases {
+        platform.sql(&format!(
+            "UPDATE session_reminder_deliveries SET {change} WHERE channel = 'mail'"
+        ));
+        let answer = explain(&platform);
+        let told = conclusion(&answer, "mail");
+        assert!(told.starts_with(said), "{change}: {told}");
+    }
+}
+
+#[test]
+fn what_waits_for_somebody_who_has_left_is_not_sent() {
+    let platform = platform();
+    platform.send().succeeds();
+    platform.sql("UPDATE session_reminder_deliveries SET status = 'pending'; UPDATE enrollments SET status = 'cancelled'");
+    let answer = explain(&platform);
+    assert_eq!(
+        conclusion(&answer, "mail"),
+        "no: Budi will not be told by mail: the enrollment is not active (enrollments.status: cancelled)"
+    );
+    has(
+        &rule(&answer, "changed"),
+        "none: nobody has told the user anything yet",
+    );
+}
+
+#[test]
+fn a_channel_that_has_stopped_says_why_and_until_when() {
+    let smtp = Smtp::builder()
+        .script(|phase, _| match phase {
+            Phase::Mail => Reply::Say("421 4.3.2 closing".into()),
+            _ => Reply::Accept,
+        })
+        .start();
+    let platform = platform().mail(&smtp);
+    platform.send();
+    platform.participant(2, "Siti", "siti@example.org");
+    let siti = at(&platform, NOW, "1", "2");
+    has(
+        &rule(&siti, "mail"),
+        "none: on, but waits: channel stopped: ",
+    );
+    has(
+        &conclusion(&siti, "mail"),
+        "will: Siti will be told by mail when the channel works again: channel stopped: ",
+    );
+    has(
+        &conclusion(&explain(&platform), "mail"),
+        "will: Budi will be told by mail when it is tried again on Mon 2026-11-23 16:01 WIB; so far ",
+    );
+}
+
+#[test]
+fn a_session_that_has_moved_since_is_told_again_and_corrected_where_that_is_on() {
+    let platform = platform();
+    platform.send().succeeds();
+    platform.sql("UPDATE course_sessions SET scheduled_at = '2026-11-23 19:00:00'");
+    let answer = explain(&platform);
+    assert_eq!(
+        rule(&answer, "changed"),
+        "none: the user was told of the start 2026-11-23 17:00:00, and does not hear of the change: REMINDER_CORRECTIONS is off"
+    );
+    has(
+        &conclusion(&answer, "mail"),
+        "will: Budi will be told by mail on Mon 2026-11-23 17:55 WIB",
+    );
+
+    let platform = platform.set("REMINDER_CORRECTIONS", "on");
+    has(
+        &rule(&explain(&platform), "changed"),
+        "ok: the user was told of the start 2026-11-23 17:00:00, and hears of the change in the next pass (mail, whatsapp)",
+    );
+    platform.send_at("2026-11-23T16:01:00+07:00").succeeds();
+    has(
+        &rule(&explain(&platform), "changed"),
+        "ok: what the user was told is still so",
+    );
+    platform.sql("UPDATE course_sessions SET cancelled_at = '2026-11-23 16:01:00'");
+    let answer = explain(&platform);
+    has(
+        &rule(&answer, "changed"),
+        "hears of the change in the next pass",
+    );
+    has(&conclusion(&answer, "mail"), "that the session was moved");
+}
+
+#[test]
+fn a_session_and_a_user_that_are_gone_are_known_by_their_rows() {
+    let platform = platform();
+    platform.send().succeeds();
+    platform.sql(
+        "DELETE FROM session_reminder_logs; DELETE FROM enrollments; DELETE FROM course_sessions;
+         DELETE FROM user_profiles; DELETE FROM users",
+    );
+    let answer = explain(&platform);
+    has(
+        &rule(&answer, "session"),
+        "no: session 1 is not there any more",
+    );
+    has(&rule(&answer, "user"), "no: user 1 is not there any more");
+    has(&conclusion(&answer, "mail"), "yes: user 1 was told by mail");
+    platform.run(&["explain", "1", "2"]).exits(1);
+}
+
+#[test]
+fn an_unknown_session_or_user_is_named_with_what_there_is() {
+    let platform = platform();
+    platform.session(12, "2036-01-01 10:00:00");
+    platform.session(11, "2037-01-01 10:00:00");
+    let line = |arguments: &[&str]| {
+        let run = platform.run(arguments).exits(1);
+        assert_eq!(run.stdout, "");
+        assert_eq!(run.stderr.lines().count(), 1);
+        run.stderr
+    };
+    let said = "there is no session 999: sessions that start soon are 12, 11 (`reminders status`)";
+    has(
+        &line(&["explain", "999", "1", "--now", "2026-12-01T00:00:00Z"]),
+        said,
+    );
+    has(
+        &line(&["report", "999", "--now", "2026-12-01T00:00:00Z"]),
+        said,
+    );
+    has(
+        &line(&["explain", "999", "1", "--now", "2037-12-01T00:00:00Z"]),
+        "there is no session 999, and none that is still to start",
+    );
+    for who in ["7", "siapa@example.org", "' OR 1=1", "\u{1b}[31m"] {
+        has(
+            &line(&["explain", "1", who]),
+            "give a user's numeric id or email address",
+        );
+    }
+    platform.run(&["explain", "x", "1"]).exits(2);
+    platform.run(&["explain", "1"]).exits(2);
+    let by_address = at(&platform, NOW, "1", " BUDI@example.org ");
+    assert_eq!(by_address["user"]["id"], 1);
+}
+
+#[test]
+fn before_migrate_it_says_so_and_changes_nothing() {
+    let platform = with_files(Platform::untouched());
+    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    let before = platform.schema();
+    let answer = explain(&platform);
+    has(
+        &rule(&answer, "participant"),
+        "none: there is no session_participants yet: run `reminders migrate`",
+    );
+    assert_eq!(
+        conclusion(&answer, "mail"),
+        "will: Budi will be told by mail in the next pass, once `reminders migrate` has run"
+    );
+    let text = platform
+        .run(&["explain", "1", "1", "--now", NOW])
+        .succeeds();
+    has(&text.stdout, "no ledger yet: run `reminders migrate`");
+    platform.sql("UPDATE enrollments SET status = 'pending'");
+    has(
+        &conclusion(&explain(&platform), "mail"),
+        "no: Budi is not told: the enrollment is not active",
+    );
+    assert_eq!(platform.schema(), before);
+    has(
+        &platform.run(&["report", "1"]).exits(78).stderr,
+        "run `reminders migrate`",
+    );
+}
+
+#[test]
+fn a_view_that_lags_behind_is_told_in_either_direction() {
+    let platform = with_files(Platform::seed());
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    platform.sql("ALTER TABLE course_sessions ADD COLUMN cancelled_at timestamp NULL");
+    platform.sql("UPDATE course_sessions SET cancelled_at = '2026-11-23 12:00:00'");
+    let answer = explain(&platform);
+    has(&rule(&answer, "session_cancelled"), "no: ");
+    has(&rule(&answer, "participant"), "lists the user all the same");
+    has(
+        &conclusion(&answer, "mail"),
+        "will: Budi will be told by mail in the next pass",
+    );
+    agrees_with_a_pass(&platform, &[1]);
+}
+
+#[test]
+fn of_an_operators_own_view_it_says_what_that_says() {
+    let platform = with_files(Platform::empty());
+    platform.sql(&format!(
+        "CREATE TABLE lessons (id bigint primary key, topic varchar(255), begins timestamp NULL);
+         CREATE TABLE people (id bigint primary key, nick varchar(255), mailbox varchar(255), here boolean);
+         INSERT INTO lessons VALUES (7, 'Gamelan', '{START}');
+         INSERT INTO people VALUES (3, 'Agus', 'agus@example.org', true), (4, 'Rina', 'rina@example.org', true),
+            (5, 'Tono', 'tono@example.org', false);
+         CREATE VIEW session_participants AS
+         SELECT l.id AS session_id, NULL AS course_id, l.topic AS session_title, l.topic AS course_title,
+            l.begins AS scheduled_at, 45 AS duration_minutes, 'offline' AS mode, NULL AS modality, NULL AS meeting_url,
+            'Ruang 3' AS location, p.id AS user_id, p.nick AS name, p.mailbox AS email, NULL AS phone,
+            false AS whatsapp_opt_in, NULL AS timezone, 'id' AS locale
+         FROM lessons l CROSS JOIN people p WHERE p.here OR l.id = 8"
+    ));
+    platform.run(&["migrate"]).succeeds();
+    let agus = at(&platform, NOW, "7", "agus@example.org");
+    has(
+        &rule(&agus, "session"),
+        "ok: Gamelan (session 7), course Gamelan",
+    );
+    has(
+        &rule(&agus, "participant"),
+        "ok: the view session_participants lists the user",
+    );
+    has(
+        &conclusion(&agus, "mail"),
+        "will: Agus will be told by mail in the next pass",
+    );
+    has(
+        &platform.run(&["explain", "7", "5"]).exits(1).stderr,
+        "session_participants lists no user",
+    );
+    platform.sql("INSERT INTO lessons VALUES (8, 'Gong', '2026-12-01 10:00:00')");
+    let tono = at(&platform, NOW, "7", "5");
+    has(
+        &conclusion(&tono, "mail"),
+        "no: user 5 is not told: the view session_participants does not list the user in this session",
+    );
+    let unknown = platform.run(&["explain", "9", "3", "--now", NOW]).exits(1);
+    has(&unknown.stderr, "sessions that start soon are 7, 8");
+}
+
+#[test]
+fn names_of_any_kind_keep_the_columns_and_the_terminal() {
+    let platform = platform();
+    platform.send().succeeds();
+    let name = "数学\u{1b}[2J\u{202e}\r\nkim";
+    platform.sql(&format!(
+        "UPDATE users SET name = '{name}'; UPDATE courses SET title = '{name}'"
+    ));
+    let run = platform
+        .run(&["explain", "1", "1", "--now", NOW])
+        .succeeds();
+    assert!(
+        !run.stdout.contains(['\u{1b}', '\u{202e}', '\r', '\0']),
+        "{:?}",
+        run.stdout
+    );
+    has(
+        &run.stdout,
+        "ok  user                数学 [2J kim, user 1\n",
+    );
+    let json = platform
+        .run(&["explain", "1", "1", "--format", "json"])
+        .succeeds();
+    assert!(
+        !json.stdout.contains(['\u{1b}', '\u{202e}', '\r']),
+        "{:?}",
+        json.stdout
+    );
+    assert_eq!(json.json()["user"]["name"], name);
+}
+
+#[test]
+fn nobody_who_reads_is_no_error() {
+    let platform = platform();
+    for arguments in [["explain", "1", "1"].as_slice(), &["report", "1"]] {
+        let mut child = platform
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+}
+
+#[test]
+fn what_twilio_says_later_is_in_the_answer() {
+    let twilio = Twilio::start();
+    let platform = platform()
+        .set("WHATSAPP_TRANSPORT", "twilio")
+        .whatsapp(&twilio);
+    platform.send().succeeds();
+    let answer = explain(&platform);
+    let row = answer["deliveries"].as_array().unwrap();
+    let row = row.iter().find(|row| row["channel"] == "whatsapp").unwrap();
+    assert!(
+        row["message_id"].as_str().unwrap().starts_with("SM"),
+        "{row}"
+    );
+    assert_eq!(row["status"], "sent");
+    assert!(!row["delivery_status"].is_null(), "{row}");
+}
+
+const README: &str = include_str!("../../README.md");
+
+#[test]
+fn the_readmes_sample_is_what_it_prints() {
+    let platform = with_files(Platform::seed());
+    platform.session(12, START);
+    platform.participant(34, "Siti", "siti@example.org");
+    let now = "2026-11-23T15:30:00+07:00";
+    let run = platform.run(&["explain", "12", "siti@example.org", "--now", now]);
+    for line in run.succeeds().stdout.lines() {
+        let shown = format!("    {line}");
+        assert!(README.contains(shown.trim_end()), "{line}");
+    }
+}

@@ -1,0 +1,254 @@
+//! `report`: whom a session's reminder has reached, as text, CSV and JSON.
+
+use serde_json::Value;
+
+use crate::support::{NOW, Platform, START};
+
+/// Everybody by mail, Budi and Dewi by WhatsApp, at [`NOW`]; then something else became of each.
+fn platform() -> Platform {
+    let platform = Platform::seed()
+        .set("MAIL_MAILER", "file")
+        .set("MAIL_FILE_DIR", "mails")
+        .set("WHATSAPP_TRANSPORT", "file")
+        .set("WHATSAPP_FILE_DIR", "messages");
+    platform.session(1, START);
+    for (id, name) in (1..).zip(["Budi", "Siti", "Dewi", "Agus", "Tono", "Rina", "Umar"]) {
+        platform.participant(id, name, &format!("{}@example.org", name.to_lowercase()));
+    }
+    platform.opted_in(1, "081234567890");
+    platform.opted_in(3, "081298765432");
+    platform
+}
+
+fn told() -> Platform {
+    let platform = platform();
+    platform.send().succeeds();
+    let set = |user: i64, channel: &str, change: &str| {
+        platform.sql(&format!(
+            "UPDATE session_reminder_deliveries SET {change} WHERE user_id = {user} AND channel = '{channel}'"
+        ));
+    };
+    set(1, "whatsapp", "delivery_status = 'read'");
+    set(3, "whatsapp", "delivery_status = 'delivered'");
+    set(
+        2,
+        "mail",
+        "status = 'failed', error_code = '550 5.1.1', error = 'no such mailbox'",
+    );
+    set(4, "mail", "status = 'unknown'");
+    set(5, "mail", "status = 'missed', error_code = 'too_late'");
+    set(
+        6,
+        "mail",
+        "status = 'pending', error_code = '451', error = 'busy'",
+    );
+    // Has left, and was told.
+    platform.sql("UPDATE enrollments SET status = 'cancelled' WHERE user_id = 7");
+    // Came when the window was over.
+    platform.participant(8, "Zaki", "zaki@example.org");
+    platform
+}
+
+fn report(platform: &Platform, format: &str) -> String {
+    let arguments = [
+        "report",
+        "1",
+        "--now",
+        "2026-11-23T16:30:00+07:00",
+        "--format",
+        format,
+    ];
+    platform.run(&arguments).succeeds().stdout
+}
+
+fn json(platform: &Platform) -> Value {
+    serde_json::from_str(&report(platform, "json")).unwrap()
+}
+
+#[test]
+fn every_participant_and_whoever_left_but_was_told_has_a_line() {
+    let text = report(&told(), "text");
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    assert_eq!(
+        lines,
+        [
+            "Pecahan (session 1), Mon 2026-11-23 17:00 WIB",
+            "",
+            "name  mail      WhatsApp",
+            "Agus  perhaps   not wanted",
+            "Budi  told      read",
+            "Dewi  told      delivered",
+            "Rina  waiting   not wanted  451: busy",
+            "Siti  bounced   not wanted  550 5.1.1: no such mailbox",
+            "Tono  missed    not wanted  too_late",
+            "Umar  told      not wanted  does not take part any more",
+            "Zaki  not told  not wanted",
+            "",
+            "3 of 8 reached, 1 to be told yet, 1 perhaps, 3 not reached (mail: 3 told, 1 waiting, 1 perhaps, 1 bounced, 1 missed, \
+             1 not told; WhatsApp: 1 read, 1 delivered, 6 not wanted)",
+        ]
+    );
+}
+
+#[test]
+fn in_csv_the_same_with_times_and_masked_addresses() {
+    let csv = report(&told(), "csv");
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let titles = reader.headers().unwrap().clone();
+    assert_eq!(
+        titles.iter().collect::<Vec<_>>().join(" "),
+        "user_id name mail mail_at mail_to mail_reason whatsapp whatsapp_at whatsapp_to whatsapp_reason note"
+    );
+    let rows: Vec<_> = reader.records().map(|row| row.unwrap()).collect();
+    assert_eq!(rows.len(), 8);
+    let of = |name: &str| -> Vec<String> {
+        let row = rows.iter().find(|row| &row[1] == name).unwrap();
+        row.iter().map(str::to_owned).collect()
+    };
+    assert_eq!(
+        of("Budi"),
+        [
+            "1",
+            "Budi",
+            "told",
+            "2026-11-23 16:00:00",
+            "b***@e***.org",
+            "",
+            "read",
+            "2026-11-23 16:00:00",
+            "'+62812****890",
+            "",
+            ""
+        ]
+    );
+    assert_eq!(of("Siti")[5], "550 5.1.1: no such mailbox");
+    assert_eq!(of("Umar")[10], "does not take part any more");
+}
+
+#[test]
+fn in_json_states_are_words_of_their_own_and_times_utc() {
+    let report = json(&told());
+    let budi = &report["participants"][1];
+    assert_eq!(budi["name"], "Budi");
+    assert_eq!(budi["mail"]["at"], "2026-11-23T09:00:00Z");
+    assert_eq!(budi["whatsapp"]["state"], "read");
+    assert_eq!(report["participants"][7]["mail"]["state"], "not_told");
+    let summary = &report["summary"];
+    assert_eq!(summary["reached"], 3);
+    assert_eq!(summary["mail"]["not_told"], 1);
+    assert_eq!(report["session"]["scheduled_at"], START);
+    assert!(!report.to_string().contains("@example.org"), "{report}");
+}
+
+#[test]
+fn before_the_window_everybody_is_to_be_told_yet() {
+    let platform = platform();
+    let run = platform.run(&["report", "1", "--now", NOW]).succeeds();
+    assert!(
+        run.stdout.ends_with(
+            "0 of 7 reached, 7 to be told yet, 0 not reached (mail: 7 not yet; WhatsApp: 2 not yet, 5 not wanted)\n"
+        ),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn of_several_leads_the_best_counts() {
+    let platform = platform().set("REMINDER_LEAD", "24h,60m");
+    platform.send_at("2026-11-22T17:00:00+07:00").succeeds();
+    platform.send().succeeds();
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET status = 'failed', error_code = '550', error = 'full'
+         WHERE lead_minutes = 60 AND channel = 'mail'",
+    );
+    assert_eq!(json(&platform)["summary"]["mail"]["told"], 7);
+}
+
+#[test]
+fn who_was_told_another_start_or_that_it_is_cancelled_is_said() {
+    let platform = told();
+    platform.sql("UPDATE course_sessions SET scheduled_at = '2026-11-23 20:00:00'");
+    let report = json(&platform);
+    assert_eq!(report["participants"][1]["mail"]["state"], "not_yet");
+    assert_eq!(
+        report["participants"][1]["note"],
+        "was told of the start 2026-11-23 17:00:00"
+    );
+    platform.sql(&format!(
+        "UPDATE course_sessions SET scheduled_at = '{START}'"
+    ));
+    platform.sql("UPDATE session_reminder_deliveries SET kind = 'cancelled', lead_minutes = -1 WHERE user_id = 3 AND channel = 'whatsapp'");
+    let dewi = &json(&platform)["participants"][2];
+    assert_eq!(dewi["note"], "was told that it is cancelled");
+    assert_eq!(dewi["mail"]["state"], "told");
+}
+
+#[test]
+fn a_session_that_is_gone_still_has_its_report() {
+    let platform = told();
+    platform.sql("DELETE FROM session_reminder_logs; DELETE FROM course_sessions");
+    let text = report(&platform, "text");
+    assert!(
+        text.starts_with("session 1, Mon 2026-11-23 17:00 WIB\n"),
+        "{text}"
+    );
+    assert!(text.contains("\nBudi  told     read"), "{text}");
+    assert!(text.contains("\nnobody takes part any more"), "{text}");
+    assert!(!text.contains("does not take part"), "{text}");
+}
+
+#[test]
+fn what_laravel_has_sent_is_not_known_by_name() {
+    let platform = platform();
+    platform.sql("INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count) VALUES (1, '2026-11-23 15:58:00', 7)");
+    platform.send().succeeds();
+    let text = report(&platform, "text");
+    assert!(
+        text.contains("Laravel has reminded of this session at 2026-11-23 15:58:00; whom it reached is not recorded"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_name_is_no_formula_no_line_and_no_command_to_a_terminal() {
+    let platform = platform();
+    for (id, name) in [
+        (1, "=HYPERLINK(\"http://evil\",\"x\")"),
+        (2, "+62"),
+        (3, "@SUM(A1)"),
+        (4, "-1+1"),
+        (5, "数学, \"x\"\r\n=1\u{1b}[2J"),
+        (6, ""),
+    ] {
+        platform.sql(&format!("UPDATE users SET name = '{name}' WHERE id = {id}"));
+    }
+    let csv = report(&platform, "csv");
+    assert_eq!(csv.lines().count(), 8);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let names: Vec<String> = reader
+        .records()
+        .map(|row| row.unwrap()[1].to_owned())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "'+62",
+            "'-1+1",
+            "'=HYPERLINK(\"http://evil\",\"x\")",
+            "'@SUM(A1)",
+            "Umar",
+            "user 6",
+            "数学, \"x\" =1 [2J",
+        ]
+    );
+    let text = report(&platform, "text");
+    assert!(!text.contains(['\u{1b}', '\r']), "{text:?}");
+    for start in [
+        "\n=HYPERLINK(\"http://evil\",\"x\")  not told",
+        "\nuser 6                         not told",
+        "\n数学, \"x\" =1 [2J               not told",
+    ] {
+        assert!(text.contains(start), "{text}");
+    }
+}
