@@ -1,11 +1,10 @@
 //! `retry`: puts what has failed, or what nobody knows of, back to be sent.
 
-use std::{collections::HashMap, fmt, sync::atomic::AtomicBool};
+use std::{collections::HashMap, fmt};
 
 use anyhow::Result;
 use chrono::{DateTime, SubsecRound, Utc};
 use diesel::QueryResult;
-use indicatif::ProgressBar;
 use log::warn;
 use serde::Serialize;
 
@@ -15,7 +14,6 @@ use crate::{
     config::Config,
     db::{self, AT_ONCE, Db},
     exit::Exit,
-    interrupt::Interrupt,
     ledger::{
         Channel, Scope,
         claim::{self, Row},
@@ -24,7 +22,7 @@ use crate::{
     },
     outcome::Fault,
     output,
-    pass::{Budget, Pass, again},
+    pass::{Pass, again},
     platform, text,
     time::{Clock, Zone},
 };

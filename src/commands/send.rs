@@ -6,13 +6,12 @@ mod words;
 use std::{
     io::{self, IsTerminal},
     process,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, Result};
 use chrono::{SubsecRound, Utc};
-use indicatif::ProgressBar;
 use log::{debug, error, warn};
 
 use self::left::Left;

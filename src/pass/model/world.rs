@@ -1,20 +1,18 @@
 //! What the model plays on: a ledger in a file, a view of two sessions and three people, and two hosts.
 
-use std::{collections::HashMap, path::Path, sync::atomic::AtomicBool};
+use std::{collections::HashMap, path::Path};
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use diesel::{
     Connection, QueryDsl, Queryable, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
 };
-use indicatif::ProgressBar;
 use tempfile::TempDir;
 
-use super::super::{Budget, Pass, line::Job, prepare, roster::Roster, summary::Channels, take};
+use super::super::{Pass, line::Job, prepare, roster::Roster, summary::Channels, take};
 use crate::{
     config::Config,
     db::{self, Db, schema::session_reminder_deliveries as ledger},
-    interrupt::Interrupt,
     ledger::{Channel, Scope, close, record},
     outcome::{Fault, Outcome},
     time::{Clock, Zone},
