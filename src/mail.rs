@@ -20,7 +20,7 @@ use crate::outcome::{Fault, Outcome};
 
 pub use address::parse as parse_address;
 pub use calendar::write as calendar_entry;
-pub use compose::{Envelope, Heads, Identity, compose, heads};
+pub use compose::{Composer, Envelope, Heads, Identity, heads};
 
 /// A kept way to hand over mails, one at a time.
 pub enum Connection {

@@ -44,6 +44,15 @@ pub struct Due {
 }
 
 impl Due {
+    /// The same, but for these sessions.
+    pub fn without(&self, sessions: &[i64]) -> Self {
+        let skip = [&self.skip, sessions].concat();
+        Self {
+            skip,
+            ..self.clone()
+        }
+    }
+
     /// The shortest and the longest lead whose rows stand for this one.
     fn leads(&self) -> (i32, i32) {
         let (lead, near) = (self.lead_minutes, self.near_minutes);

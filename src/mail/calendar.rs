@@ -51,6 +51,34 @@ pub fn write(event: &Event, from: &Mailbox, session: i64, date: DateTime<Utc>) -
     calendar(method(event), entry)
 }
 
+/// The entry that was written last: the mails of a session, made in the same second, all have the same one.
+#[derive(Default)]
+pub struct Last(Option<(Key, String)>);
+
+/// Event, session, and the second.
+type Key = (Event, i64, i64);
+
+impl Last {
+    /// As [`write`]; `from` must be the same each time.
+    pub fn write(
+        &mut self,
+        event: &Event,
+        from: &Mailbox,
+        session: i64,
+        date: DateTime<Utc>,
+    ) -> String {
+        let key = (event.clone(), session, date.timestamp());
+        if let Some((last, entry)) = &self.0
+            && *last == key
+        {
+            return entry.clone();
+        }
+        let entry = write(event, from, session, date);
+        self.0 = Some((key, entry.clone()));
+        entry
+    }
+}
+
 fn calendar(method: &str, entry: Entry) -> String {
     let mut calendar = Calendar::empty();
     for property in [

@@ -9,6 +9,8 @@ use lettre::Address;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 
+use memchr::memmem;
+
 use super::{address, calendar};
 use crate::config;
 use crate::message::MailMessage;
@@ -72,7 +74,7 @@ pub struct Heads {
     pub subject: String,
 }
 
-/// The first half of [`compose`].
+/// The first half of [`Composer::compose`].
 pub fn heads(
     mail: &config::Mail,
     redirect: Option<&str>,
@@ -97,14 +99,43 @@ pub fn heads(
     })
 }
 
-/// Builds the MIME message. With `redirect` the mail goes there, and its subject says for whom it was meant. The error
-/// is permanent for this recipient.
-pub fn compose(
-    mail: &config::Mail,
-    redirect: Option<&str>,
+/// Makes the mails of one sender.
+pub struct Composer<'a> {
+    mail: &'a config::Mail,
+    redirect: Option<&'a str>,
+    entry: calendar::Last,
+}
+
+impl<'a> Composer<'a> {
+    /// With `redirect` every mail goes there, and its subject says for whom it was meant.
+    pub fn new(mail: &'a config::Mail, redirect: Option<&'a str>) -> Self {
+        Self {
+            mail,
+            redirect,
+            entry: calendar::Last::default(),
+        }
+    }
+
+    /// Builds the MIME message. The error is permanent for this recipient.
+    pub fn compose(
+        &mut self,
+        message: &MailMessage,
+        to_name: Option<&str>,
+        to_address: Option<&str>,
+        identity: &Identity<'_>,
+        date: DateTime<Utc>,
+    ) -> Result<Envelope, Fault> {
+        let heads = heads(self.mail, self.redirect, message, to_name, to_address)?;
+        let session = identity.session_id;
+        let entry = self.entry.write(&message.event, &heads.from, session, date);
+        build(heads, message, entry, identity, date)
+    }
+}
+
+fn build(
+    heads: Heads,
     message: &MailMessage,
-    to_name: Option<&str>,
-    to_address: Option<&str>,
+    entry: String,
     identity: &Identity<'_>,
     date: DateTime<Utc>,
 ) -> Result<Envelope, Fault> {
@@ -113,7 +144,7 @@ pub fn compose(
         reply_to,
         to,
         subject,
-    } = heads(mail, redirect, message, to_name, to_address)?;
+    } = heads;
     let message_id = format!("<{}@{}>", identity.token(), from.email.domain());
     let mut builder = Message::builder()
         .from(from.clone())
@@ -129,7 +160,6 @@ pub fn compose(
             .in_reply_to(corrected.to_owned())
             .references(corrected.to_owned());
     }
-    let entry = calendar::write(&message.event, &from, identity.session_id, date);
     let mut built = builder
         .multipart(parts(message, entry, identity.token())?)
         .map_err(unbuilt)?;
@@ -184,9 +214,11 @@ fn redirected(subject: &str, meant_for: &Address) -> String {
 fn parts(message: &MailMessage, entry: String, mut token: String) -> Result<MultiPart, Fault> {
     let (text, html) = (plain_lines(&message.text), plain_lines(&message.html));
     // RFC 2046 5.1.1: no boundary may occur in the parts, whatever somebody wrote there. Both end in the token.
+    let holds =
+        |part: &&String, token: &str| memmem::find(part.as_bytes(), token.as_bytes()).is_some();
     while [&text, &html, &entry]
         .iter()
-        .any(|part| part.contains(&token))
+        .any(|part| holds(part, &token))
     {
         token.push('x');
     }
@@ -210,14 +242,20 @@ fn unbuilt(error: impl Display) -> Fault {
     Fault::new("mime", one_line(&error.to_string(), 200))
 }
 
-/// Lines ended by LF only and no other control characters: a bare CR or NUL is forbidden in a mail (RFC 5321 2.3.8),
+/// Lines ended by CRLF and no other control characters: a bare CR, LF or NUL is forbidden in a mail (RFC 5321 2.3.8),
 /// and servers disagree on what it means.
 fn plain_lines(text: &str) -> String {
+    // Almost every text is plain, and a mail has thousands of characters.
+    if text.chars().all(is_plain) {
+        return text.replace('\n', "\r\n");
+    }
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-    lines
-        .chars()
-        .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
-        .collect()
+    let plain: String = lines.chars().filter(|c| is_plain(*c)).collect();
+    plain.replace('\n', "\r\n")
+}
+
+fn is_plain(c: char) -> bool {
+    matches!(c, ' '..='~' | '\n' | '\t') || !c.is_control()
 }
 
 fn system_time(date: DateTime<Utc>) -> SystemTime {
@@ -272,16 +310,11 @@ mod tests {
         address: &str,
     ) -> Envelope {
         let date = Utc.with_ymd_and_hms(2026, 11, 22, 9, 0, 0).unwrap();
-        compose(
-            &settings(),
-            redirect,
-            message,
-            Some(name),
-            Some(address),
-            &IDENTITY,
-            date,
-        )
-        .unwrap()
+        let mail = settings();
+        let mut composer = Composer::new(&mail, redirect);
+        composer
+            .compose(message, Some(name), Some(address), &IDENTITY, date)
+            .unwrap()
     }
 
     #[test]
@@ -454,7 +487,8 @@ mod tests {
     fn a_bad_recipient_is_refused_and_a_bad_sender_named() {
         let date = Utc.timestamp_opt(-5, 0).unwrap();
         let message = message("Sesi", "Halo");
-        let none = compose(&settings(), None, &message, None, None, &IDENTITY, date);
+        let mail = settings();
+        let none = Composer::new(&mail, None).compose(&message, None, None, &IDENTITY, date);
         assert_eq!(none.unwrap_err().code, "address");
         let mut mail = settings();
         mail.from_address = "Kursus <a@b>".to_owned();

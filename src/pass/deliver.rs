@@ -40,8 +40,8 @@ use crate::{
 /// A long pass looks for new work this often.
 const ROUND: Duration = Duration::from_secs(60);
 
-/// Before everything else that is due gets its rows, the channels have the database for themselves so long, to begin with
-/// the nearest.
+/// Before everything else that is due gets its rows, the channels have the database for themselves until they have begun
+/// with the nearest, and no longer than this.
 const START: Duration = Duration::from_millis(250);
 
 /// Fewer deliveries than this are done before a person could watch them.
@@ -63,11 +63,12 @@ pub fn all(
     let renderer = Renderer::new(&config.app, config.reminder.locale, folder, pass.zone.0)?;
     show_progress(db, pass)?;
     let asking = follow_up::start(db, pass, &transports)?;
-    let (ended, endings) = mpsc::channel();
+    let (says, events) = mpsc::channel();
     let mut shift = Shift {
         pass,
         renderer: Arc::new(renderer),
-        ended,
+        says,
+        begun: 0,
         ready: transports.iter().map(|one| one.channel()).collect(),
         working: Vec::new(),
         told: Told::new(),
@@ -80,13 +81,18 @@ pub fn all(
             break;
         }
         let next = began + if shift.enqueues() { START } else { ROUND };
-        if let Some((channel, report)) = wait(&endings, next, &pass.interrupt) {
-            shift.end(channel, report, channels);
-        } else if shift.enqueues() {
+        match wait(&events, next, &pass.interrupt) {
+            Some(Event::Begun) => shift.begun += 1,
+            Some(Event::Ended(channel, report)) => shift.end(channel, report, channels),
+            None if shift.enqueues() => shift.enqueue(db, channels),
+            None if pass.interrupt.came() => {}
+            None => {
+                shift.round(db, &transports, channels);
+                began = Instant::now();
+            }
+        }
+        if shift.enqueues() && shift.begun >= shift.working.len() {
             shift.enqueue(db, channels);
-        } else if !pass.interrupt.came() {
-            shift.round(db, &transports, channels);
-            began = Instant::now();
         }
     }
     shift.leave(&transports, channels);
@@ -97,15 +103,15 @@ pub fn all(
     Ok(shift.told)
 }
 
-/// Waits until a channel has ended, or for the next round, or until an interrupted pass waits no longer.
-fn wait<T>(endings: &Receiver<T>, round: Instant, interrupt: &Interrupt) -> Option<T> {
+/// Waits until a channel says something, or for the next round, or until an interrupted pass waits no longer.
+fn wait<T>(events: &Receiver<T>, round: Instant, interrupt: &Interrupt) -> Option<T> {
     loop {
         let over = match interrupt.came() {
             true => interrupt.is_over(),
             false => Instant::now() >= round,
         };
-        match endings.recv_timeout(LOOK) {
-            Ok(ended) => return Some(ended),
+        match events.recv_timeout(LOOK) {
+            Ok(event) => return Some(event),
             Err(_) if over => return None,
             Err(_) => {}
         }
@@ -115,11 +121,20 @@ fn wait<T>(endings: &Receiver<T>, round: Instant, interrupt: &Interrupt) -> Opti
 /// The means of delivery of the channels that can work.
 type Transports = Vec<Arc<Transport<'static>>>;
 
+/// What a channel says.
+enum Event {
+    /// It has taken up its first rows.
+    Begun,
+    Ended(Channel, Report),
+}
+
 /// Who works.
 struct Shift<'a> {
     pass: &'a Arc<Pass<'static>>,
     renderer: Arc<Renderer>,
-    ended: Sender<(Channel, Report)>,
+    says: Sender<Event>,
+    /// How many channels have taken up their first rows.
+    begun: usize,
     /// The channels that may begin, as soon as there is something to do.
     ready: Vec<Channel>,
     working: Vec<Channel>,
@@ -162,13 +177,14 @@ impl Shift<'_> {
         }
         let db = db::open(&self.pass.config.database)?;
         let (pass, renderer) = (Arc::clone(self.pass), Arc::clone(&self.renderer));
-        let (transport, ended) = (Arc::clone(transport), self.ended.clone());
+        let (transport, says) = (Arc::clone(transport), self.says.clone());
         let work = move || {
-            let channel = transport.channel();
-            let run = || drain::run(db, &pass, &transport, &renderer);
+            // A pass that has gone wrong meanwhile no longer listens.
+            let say = |event| drop(says.send(event));
+            let begun = || say(Event::Begun);
+            let run = || drain::run(db, &pass, &transport, &renderer, &begun);
             let report = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report::of_bug());
-            // A pass that has gone wrong meanwhile no longer counts.
-            let _ = ended.send((channel, report));
+            say(Event::Ended(transport.channel(), report));
         };
         // Not scoped: one that hangs must not keep an interrupted pass from its end.
         let started = Builder::new().spawn(work);

@@ -75,12 +75,13 @@ impl Report {
 }
 
 /// Delivers what is due on `channel` until nothing is left, the channel breaks down, a signal comes or the pass's time is
-/// over.
+/// over. Says when it has `begun`.
 pub fn run(
     mut db: Db,
     pass: &Arc<Pass<'static>>,
     transport: &Arc<Transport<'static>>,
     renderer: &Arc<Renderer>,
+    begun: &dyn Fn(),
 ) -> Report {
     let last_stop = ledger::last_stop(&mut db, transport.channel()).unwrap_or_default();
     let (to_coordinator, events) = mpsc::channel();
@@ -109,6 +110,7 @@ pub fn run(
         last_stop,
         database: None,
         left_before: 0,
+        begun: Some(begun),
         report: Report::default(),
     };
     coordinator.left_before = coordinator.left_of_the_day().unwrap_or_default();
@@ -156,6 +158,8 @@ struct Coordinator<'a> {
     database: Option<diesel::result::Error>,
     /// What the limit of the day left when the work began.
     left_before: usize,
+    /// To be told when the first rows are taken up.
+    begun: Option<&'a dyn Fn()>,
     report: Report,
 }
 
@@ -185,6 +189,11 @@ impl<'a> Coordinator<'a> {
             let claimed = self.exchange();
             let opened = self.open > 0 || self.opening == 0 || interrupted || self.report.hung;
             let idle = claimed.is_empty() && self.outstanding.is_empty() && opened;
+            if !claimed.is_empty()
+                && let Some(begun) = self.begun.take()
+            {
+                begun();
+            }
             for job in claimed.into_iter().map(Arc::new) {
                 self.outstanding.push(Arc::clone(&job));
                 lines.jobs.put(job);

@@ -112,9 +112,12 @@ impl<'a> Transport<'a> {
         }
     }
 
-    pub fn open(&self) -> Result<Line<'_>, Fault> {
+    pub fn open<'b>(&'b self, config: &'b Config) -> Result<Line<'b>, Fault> {
         match self {
-            Transport::Mail(mail) => Ok(Line::Mail(Post::open(mail)?)),
+            Transport::Mail(mail) => {
+                let redirect = config.reminder.redirect_mail.as_deref();
+                Ok(Line::Mail(Post::open(mail, redirect)?))
+            }
             Transport::Whatsapp(whatsapp, client) => Ok(Line::Whatsapp(whatsapp, client)),
         }
     }

@@ -71,7 +71,7 @@ impl Lines {
 
     /// One line's life: open, deliver what comes, close. A coordinator that is gone wants no more events.
     fn work(&self) {
-        let opened = catch_unwind(AssertUnwindSafe(|| self.transport.open()));
+        let opened = catch_unwind(AssertUnwindSafe(|| self.transport.open(self.pass.config)));
         let mut line = match opened.unwrap_or_else(|_| Err(bug())) {
             Ok(line) => line,
             Err(fault) => return drop(self.events.send(Event::Refused(fault))),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::line::{Desk, Job, unrenderable};
 use crate::{
     config,
-    mail::{self, Connection, Envelope, Identity},
+    mail::{Composer, Connection, Envelope, Identity},
     outcome::{Fault, Outcome},
 };
 
@@ -13,17 +13,18 @@ use crate::{
 pub type Next<'a> = dyn FnMut(Duration) -> Option<Arc<Job>> + 'a;
 
 pub struct Post<'a> {
-    mail: &'a config::Mail,
+    composer: Composer<'a>,
     connection: Connection,
     /// Composed already.
     ahead: Option<(Arc<Job>, Envelope)>,
 }
 
 impl<'a> Post<'a> {
-    pub fn open(mail: &'a config::Mail) -> Result<Self, Fault> {
+    /// `redirect`: where all mails go instead.
+    pub fn open(mail: &'a config::Mail, redirect: Option<&'a str>) -> Result<Self, Fault> {
         let connection = Connection::open(mail)?;
         Ok(Self {
-            mail,
+            composer: Composer::new(mail, redirect),
             connection,
             ahead: None,
         })
@@ -37,12 +38,12 @@ impl<'a> Post<'a> {
     ) -> Result<Outcome, Outcome> {
         let envelope = match self.ahead.take() {
             Some((ahead, envelope)) if Arc::ptr_eq(&ahead, job) => envelope,
-            _ => compose(self.mail, job, desk)?,
+            _ => compose(&mut self.composer, job, desk)?,
         };
         let ready = self.connection.prepare(&envelope)?;
         if let Some(next) = ready.patience().and_then(next) {
             // One that cannot be composed says so when its own turn comes.
-            let envelope = compose(self.mail, &next, desk).ok();
+            let envelope = compose(&mut self.composer, &next, desk).ok();
             self.ahead = envelope.map(|envelope| (next, envelope));
         }
         let next = self.ahead.as_ref().map(|(_, envelope)| envelope);
@@ -54,7 +55,7 @@ impl<'a> Post<'a> {
     }
 }
 
-fn compose(mail: &config::Mail, job: &Job, desk: &Desk) -> Result<Envelope, Outcome> {
+fn compose(composer: &mut Composer, job: &Job, desk: &Desk) -> Result<Envelope, Outcome> {
     let (to, row) = (&job.participant, &job.claim.row);
     let message = desk
         .renderer
@@ -68,10 +69,7 @@ fn compose(mail: &config::Mail, job: &Job, desk: &Desk) -> Result<Envelope, Outc
         scheduled_at: &row.scheduled_at,
         corrects: job.corrects.as_deref(),
     };
-    let redirect = desk.config.reminder.redirect_mail.as_deref();
-    let composed = mail::compose(
-        mail,
-        redirect,
+    let composed = composer.compose(
         &message,
         to.name.as_deref(),
         Some(&job.claim.recipient),

@@ -136,7 +136,8 @@ fn enqueue(
             if nearest.sessions.is_empty() {
                 continue;
             }
-            more |= nearest.more;
+            more |= nearest.more
+                && enqueue::any(db, &due.without(&nearest.sessions), &pass.channels())?;
             due.only = Some(nearest.sessions);
         }
         for channel in pass.channels() {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     config::{self, Config, MailTransport, Tls},
     gate::Gate,
-    mail::{Connection, Envelope, Identity, compose, parse_address},
+    mail::{Composer, Connection, Envelope, Identity, parse_address},
     message::{MailMessage, News, trial},
     outcome::Outcome,
 };
@@ -83,7 +83,8 @@ fn envelope(
         scheduled_at: &now.format("%Y%m%d%H%M%S%6f").to_string(),
         corrects: None,
     };
-    compose(mail, redirect, message, None, Some(to), &identity, now).map_err(Outcome::Failed)
+    let composed = Composer::new(mail, redirect).compose(message, None, Some(to), &identity, now);
+    composed.map_err(Outcome::Failed)
 }
 
 fn transport(mail: &config::Mail) -> String {

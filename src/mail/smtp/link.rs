@@ -1,6 +1,7 @@
 //! One open connection: commands leave in groups where the server takes them so (RFC 2920), each reply is read within its
 //! limit and belongs to its own command.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +10,8 @@ use lettre::transport::smtp::client::SmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Quit, Rcpt, Rset};
 use lettre::transport::smtp::extension::{Extension, MailParameter};
 use lettre::transport::smtp::response::{Response, Severity};
+
+use memchr::memmem;
 
 use super::server::Server;
 use super::set_timeout;
@@ -224,13 +227,13 @@ fn is_ascii(envelope: &Envelope) -> bool {
 /// write of its own would wait for the server's delayed acknowledgement.
 fn text(bytes: &[u8]) -> String {
     const LINE_WITH_DOT: &str = "\r\n.";
-    let text = String::from_utf8_lossy(bytes);
+    let text = str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::from);
     let mut rest = text.strip_suffix("\r\n").unwrap_or(&text);
     let mut stuffed = String::with_capacity(rest.len() + 512);
     if rest.starts_with('.') {
         stuffed.push('.');
     }
-    while let Some(at) = rest.find(LINE_WITH_DOT) {
+    while let Some(at) = memmem::find(rest.as_bytes(), LINE_WITH_DOT.as_bytes()) {
         let (head, tail) = rest.split_at(at + LINE_WITH_DOT.len());
         stuffed.push_str(head);
         stuffed.push('.');
