@@ -120,11 +120,7 @@ impl Ready<'_> {
     /// How long to wait for a next mail that could travel with this one: no longer than it would take to send it apart.
     /// `None`: the server takes no commands in groups.
     pub fn patience(&self) -> Option<Duration> {
-        let f: f64 = std::env::var("XF")
-            .ok()
-            .and_then(|x| x.parse().ok())
-            .unwrap_or(1.0);
-        let patience = self.link.round_trip.mul_f64(f).min(PATIENCE);
+        let patience = self.link.round_trip.min(PATIENCE);
         self.link.pipelining.then_some(patience)
     }
 
