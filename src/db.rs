@@ -62,6 +62,12 @@ diesel::define_sql_function! {
     fn coalesce(first: diesel::sql_types::Nullable<diesel::sql_types::BigInt>, otherwise: diesel::sql_types::BigInt) -> diesel::sql_types::BigInt;
 }
 
+diesel::define_sql_function! {
+    /// The same for texts.
+    #[sql_name = "coalesce"]
+    fn text_or(first: diesel::sql_types::Text, otherwise: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
 /// How many values a query is given at once: databases limit them.
 pub const AT_ONCE: usize = 500;
 

@@ -27,7 +27,7 @@ use diesel::{
 };
 
 use crate::{
-    db::{Backend, Db, Lossy, schema::session_reminder_deliveries as ledger},
+    db::{Backend, Db, Lossy, schema::session_reminder_deliveries as ledger, text_or},
     time::WallRange,
 };
 
@@ -119,6 +119,12 @@ impl Scope {
 
 /// A condition on the ledger.
 type Condition = Box<dyn BoxableExpression<ledger::table, Backend, SqlType = Bool>>;
+
+/// Of rows that are named by their ids: whether they have this status still. Not to be looked up by it: SQLite would go
+/// through all rows of a status, thousands, for the few that are meant.
+fn is_still(status: &'static str) -> Condition {
+    Box::new(text_or(ledger::status, "").eq(status))
+}
 
 fn of_session(session: Option<i64>) -> Condition {
     match session {

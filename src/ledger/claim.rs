@@ -9,7 +9,7 @@ use diesel::{
     update,
 };
 
-use super::{Channel, Kind, Scope, close, of_session, status};
+use super::{Channel, Kind, Scope, close, is_still, of_session, status};
 use crate::{
     db::{self, ByRow, Db, Lossy, OneOf, schema::session_reminder_deliveries as ledger},
     outcome::Fault,
@@ -229,8 +229,8 @@ pub fn claim(
 /// Rows that nobody has claimed or ended meanwhile.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn waiting() -> _ {
-    let pending: &'static str = status::PENDING;
-    ledger::table.filter(ledger::status.eq(pending))
+    let pending: super::Condition = is_still(status::PENDING);
+    ledger::table.filter(pending)
 }
 
 /// Ends rows that were not claimed, all for the same reason: `cancelled`, `missed`, `failed` or `unknown`; how many there

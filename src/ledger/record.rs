@@ -9,7 +9,7 @@ use diesel::{
     update,
 };
 
-use super::{AGAIN, HELD, claim::Claim, delay, follow::looks::first_look, status};
+use super::{AGAIN, HELD, claim::Claim, delay, follow::looks::first_look, is_still, status};
 use crate::{
     db::{ByRow, Db, OneOf, schema::session_reminder_deliveries as ledger},
     outcome::{Fault, Outcome},
@@ -49,10 +49,10 @@ fn ours<'a>(claims: &[&'a Claim]) -> _ {
     let ids: OneOf = OneOf(ids(claims));
     let claimant: &'a str = claimant(claims);
     let attempts: ByRow<Integer, i32> = attempts(claims);
-    let sending: &'static str = status::SENDING;
+    let sending: super::Condition = is_still(status::SENDING);
     ledger::table
         .filter(ids)
-        .filter(ledger::status.eq(sending))
+        .filter(sending)
         .filter(ledger::claimed_by.eq(claimant))
         .filter(ledger::attempts.eq(attempts))
 }
