@@ -11,7 +11,6 @@ mod lossy;
 mod migration;
 #[cfg(feature = "mysql")]
 mod mysql;
-mod one_of;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod schema;
@@ -39,7 +38,6 @@ pub use self::{
     locked::locked,
     lossy::Lossy,
     migration::{Done, PLATFORM, REMINDERS},
-    one_of::OneOf,
     with::with,
     write::{once, write},
 };

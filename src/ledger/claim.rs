@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{Channel, Kind, Scope, close, is_still, of_session, status};
 use crate::{
-    db::{self, ByRow, Db, Lossy, OneOf, schema::session_reminder_deliveries as ledger},
+    db::{self, ByRow, Db, Lossy, schema::session_reminder_deliveries as ledger},
     outcome::Fault,
     time::Zone,
 };
@@ -201,8 +201,8 @@ pub fn claim(
     }
     let rendered_at = |claim: &Claim| (claim.row.id, Some(claim.rendered_at.naive_utc()));
     let recipient = |claim: &Claim| (claim.row.id, Some(claim.recipient.clone()));
-    let ids = claims.iter().map(|claim| claim.row.id).collect();
-    let claimed = update(waiting().filter(OneOf(ids)))
+    let ids = claims.iter().map(|claim| claim.row.id);
+    let claimed = update(waiting().filter(ledger::id.eq_any(ids)))
         .set((
             ledger::status.eq(status::SENDING),
             ledger::attempts.eq(ledger::attempts + 1),

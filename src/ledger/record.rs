@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{AGAIN, HELD, claim::Claim, delay, follow::looks::first_look, is_still, status};
 use crate::{
-    db::{ByRow, Db, OneOf, schema::session_reminder_deliveries as ledger},
+    db::{ByRow, Db, schema::session_reminder_deliveries as ledger},
     outcome::{Fault, Outcome},
     text::one_line,
 };
@@ -46,12 +46,12 @@ fn latest<T>(mut finished: Vec<(&Claim, T)>) -> Vec<(&Claim, T)> {
 /// The rows that are still ours. All claims are those of one pass.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn ours<'a>(claims: &[&'a Claim]) -> _ {
-    let ids: OneOf = OneOf(ids(claims));
+    let ids: Vec<i64> = ids(claims);
     let claimant: &'a str = claimant(claims);
     let attempts: ByRow<Integer, i32> = attempts(claims);
     let sending: super::Condition = is_still(status::SENDING);
     ledger::table
-        .filter(ids)
+        .filter(ledger::id.eq_any(ids))
         .filter(sending)
         .filter(ledger::claimed_by.eq(claimant))
         .filter(ledger::attempts.eq(attempts))
