@@ -2,6 +2,7 @@
 //! `sendmail` program, and a folder of `.eml` files.
 
 mod address;
+mod calendar;
 mod compose;
 mod file;
 mod opening;
@@ -10,7 +11,8 @@ mod sendmail;
 mod smtp;
 mod trouble;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config;
 use crate::gate::Gate;
@@ -22,7 +24,7 @@ pub use compose::{Envelope, Identity, compose};
 /// A kept way to hand over mails, one at a time.
 pub enum Connection {
     /// An SMTP session, opened again when it was lost.
-    Smtp(Box<smtp::Session>),
+    Smtp(smtp::Session),
     /// The `sendmail` program, started for each mail.
     Sendmail(PathBuf),
     /// A folder that gets one `.eml` file per mail.
@@ -36,7 +38,7 @@ impl Connection {
         match &mail.transport {
             config::MailTransport::Smtp(smtp) => {
                 let session = smtp::Session::open(smtp)?;
-                Ok(Connection::Smtp(Box::new(session)))
+                Ok(Connection::Smtp(session))
             }
             config::MailTransport::Sendmail(program) => {
                 sendmail::check(program)?;
@@ -49,13 +51,12 @@ impl Connection {
         }
     }
 
-    /// Hands over one mail, in 45 seconds at most.
-    pub fn deliver(&mut self, envelope: &Envelope, gate: &Gate) -> Outcome {
+    /// Does all that can be done before the mail itself leaves. From here on, a delivery takes 45 seconds at most.
+    pub fn prepare<'a>(&'a mut self, envelope: &'a Envelope) -> Result<Ready<'a>, Outcome> {
         match self {
-            Connection::Smtp(session) => session.deliver(envelope, gate),
-            _ if !gate.pass() => Outcome::given_up(),
-            Connection::Sendmail(program) => sendmail::deliver(program, envelope),
-            Connection::File(folder) => file::deliver(folder, envelope),
+            Connection::Smtp(session) => Ok(Ready::Smtp(session.prepare(envelope)?)),
+            Connection::Sendmail(program) => Ok(Ready::Sendmail(program, envelope)),
+            Connection::File(folder) => Ok(Ready::File(folder, envelope)),
         }
     }
 
@@ -63,6 +64,33 @@ impl Connection {
     pub fn close(self) {
         if let Connection::Smtp(session) = self {
             session.close();
+        }
+    }
+}
+
+/// A mail that only has to leave.
+pub enum Ready<'a> {
+    Smtp(smtp::Ready<'a>),
+    Sendmail(&'a Path, &'a Envelope),
+    File(&'a Path, &'a Envelope),
+}
+
+impl Ready<'_> {
+    /// How long a next mail is worth waiting for that could travel with this one; `None` where none can.
+    pub fn patience(&self) -> Option<Duration> {
+        match self {
+            Ready::Smtp(ready) => ready.patience(),
+            Ready::Sendmail(..) | Ready::File(..) => None,
+        }
+    }
+
+    /// Hands it over. `next`: the mail that will be prepared after it.
+    pub fn hand_over(self, gate: &Gate, next: Option<&Envelope>) -> Outcome {
+        match self {
+            Ready::Smtp(ready) => ready.hand_over(gate, next),
+            _ if !gate.pass() => Outcome::given_up(),
+            Ready::Sendmail(program, envelope) => sendmail::deliver(program, envelope),
+            Ready::File(folder, envelope) => file::deliver(folder, envelope),
         }
     }
 }

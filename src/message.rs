@@ -7,11 +7,13 @@ use chrono_tz::Tz;
 
 mod check;
 mod context;
+mod event;
 mod language;
 mod templates;
 
 pub use check::check_templates;
 use context::{Context, Defaults};
+pub use event::Event;
 use templates::Templates;
 
 use crate::config::{App, Locale};
@@ -36,6 +38,8 @@ pub struct MailMessage {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// What it attaches for the calendar.
+    pub event: Event,
 }
 
 /// A rendered WhatsApp message: the free text, and the five variables of an approved template (1 name, 2 session,
@@ -106,6 +110,7 @@ impl Renderer {
             subject: one_line(&subject, SUBJECT),
             text: tidy_lines(&self.render(&file("mail.txt"), &context)?),
             html: self.render(&file("mail.html"), &context)?,
+            event: Event::new(news, to, start, &context),
         })
     }
 

@@ -8,12 +8,14 @@ mod deliver;
 mod drain;
 pub mod dry_run;
 mod follow_up;
+mod jobs;
 pub mod line;
 mod lines;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod model;
 mod opt_out;
+mod post;
 pub mod prepare;
 mod roster;
 pub mod summary;

@@ -1,14 +1,15 @@
 //! From a rendered message to the bytes of a mail. The same input gives the same bytes, so that a mail sent a second
 //! time after a crash is recognisably the same mail.
 
+use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use lettre::Address;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 
-use super::address;
+use super::{address, calendar};
 use crate::config;
 use crate::message::MailMessage;
 use crate::outcome::Fault;
@@ -98,9 +99,10 @@ pub fn compose(
             .in_reply_to(corrected.to_owned())
             .references(corrected.to_owned());
     }
+    let entry = calendar::write(&message.event, &from, identity.session_id, date);
     let mut built = builder
-        .multipart(alternatives(message, &identity.token()))
-        .map_err(|error| Fault::new("mime", one_line(&error.to_string(), 200)))?;
+        .multipart(parts(message, entry, identity.token())?)
+        .map_err(unbuilt)?;
     // RFC 3834, and what Exchange reads instead of it: no vacation notices in answer.
     let headers = built.headers_mut();
     headers.insert_raw(raw("Auto-Submitted", "auto-generated"));
@@ -147,17 +149,35 @@ fn redirected(subject: &str, meant_for: &Address) -> String {
     format!("[for {}] {subject}", mask_email(meant_for.as_ref()))
 }
 
-fn alternatives(message: &MailMessage, token: &str) -> MultiPart {
+/// The texts as alternatives, and the calendar's entry attached. As a third alternative, the richest one, Outlook and
+/// Apple's Mail may show the entry in place of the mail; from an attachment, Gmail draws its card all the same.
+fn parts(message: &MailMessage, entry: String, mut token: String) -> Result<MultiPart, Fault> {
     let (text, html) = (plain_lines(&message.text), plain_lines(&message.html));
-    let mut boundary = format!("part-{token}");
-    // RFC 2046 5.1.1: it must not occur in the parts, whatever somebody wrote there.
-    while text.contains(&boundary) || html.contains(&boundary) {
-        boundary.push('x');
+    // RFC 2046 5.1.1: no boundary may occur in the parts, whatever somebody wrote there. Both end in the token.
+    while [&text, &html, &entry]
+        .iter()
+        .any(|part| part.contains(&token))
+    {
+        token.push('x');
     }
-    MultiPart::alternative()
-        .boundary(boundary)
+    let alternatives = MultiPart::alternative()
+        .boundary(format!("part-{token}"))
         .singlepart(SinglePart::plain(text))
-        .singlepart(SinglePart::html(html))
+        .singlepart(SinglePart::html(html));
+    Ok(MultiPart::mixed()
+        .boundary(format!("mail-{token}"))
+        .multipart(alternatives)
+        .singlepart(attached(entry, calendar::method(&message.event))?))
+}
+
+fn attached(entry: String, method: &str) -> Result<SinglePart, Fault> {
+    let content_type = format!("text/calendar; charset=utf-8; method={method}");
+    let content_type = ContentType::parse(&content_type).map_err(unbuilt)?;
+    Ok(Attachment::new("session.ics".to_owned()).body(entry, content_type))
+}
+
+fn unbuilt(error: impl Display) -> Fault {
+    Fault::new("mime", one_line(&error.to_string(), 200))
 }
 
 /// Lines ended by LF only and no other control characters: a bare CR or NUL is forbidden in a mail (RFC 5321 2.3.8),
@@ -185,6 +205,7 @@ mod tests {
     use mail_parser::{MessageParser, MimeHeaders};
 
     use super::*;
+    use crate::mail::calendar::tests::event;
 
     fn settings() -> config::Mail {
         config::Mail {
@@ -201,6 +222,7 @@ mod tests {
             subject: subject.to_owned(),
             text: text.to_owned(),
             html: format!("<p>{text}</p>"),
+            event: event(),
         }
     }
 
@@ -280,13 +302,38 @@ mod tests {
             parsed
                 .content_type()
                 .unwrap()
-                .is_type_and_subtype("multipart", "alternative")
+                .is_type_and_subtype("multipart", "mixed")
         );
         let to = parsed.to().unwrap().first().unwrap();
         assert_eq!(
             (to.name(), to.address()),
             (Some("Søren \"x\" Ü"), Some("s@example.com"))
         );
+    }
+
+    #[test]
+    fn the_calendars_entry_is_attached() {
+        let mut message = message("Sesi", "Halo");
+        for (is_cancelled, method) in [(false, "PUBLISH"), (true, "CANCEL")] {
+            message.event.is_cancelled = is_cancelled;
+            let envelope = composed(None, &message, "Budi", "budi@example.com");
+            let parsed = MessageParser::default().parse(&envelope.bytes).unwrap();
+            let entry = parsed.attachment(0).unwrap();
+            let content_type = entry.content_type().unwrap();
+            assert!(content_type.is_type_and_subtype("text", "calendar"));
+            assert_eq!(content_type.attribute("charset"), Some("utf-8"));
+            assert_eq!(content_type.attribute("method"), Some(method));
+            assert_eq!(entry.attachment_name(), Some("session.ics"));
+            let written = entry.text_contents().unwrap();
+            assert!(
+                written.contains(&format!("\r\nMETHOD:{method}\r\n")),
+                "{written}"
+            );
+            assert!(
+                !written.contains("Budi") && !written.contains("budi"),
+                "{written}"
+            );
+        }
     }
 
     trait TypeAndSubtype {
@@ -354,18 +401,23 @@ mod tests {
 
     #[test]
     fn a_text_that_holds_the_boundary_gets_another_one() {
-        let body = "--part-s12.u34.reminder.60m.20261122170000--\nstill here";
-        let envelope = composed(None, &message("Sesi", body), "Budi", "budi@example.com");
-        let parsed = MessageParser::default().parse(&envelope.bytes).unwrap();
-        assert!(parsed.body_text(0).unwrap().contains("still here"));
-        assert_eq!(
-            parsed
-                .parts
-                .iter()
-                .filter(|part| part.attachment_name().is_some())
-                .count(),
-            0
-        );
+        for which in ["part", "mail"] {
+            let end = format!("--{which}-s12.u34.reminder.60m.20261122170000--");
+            let mut message = message("Sesi", &format!("{end}\nstill here"));
+            // Encoded, any blank may become the end of a line.
+            message.event.notes = format!("é {end}").repeat(20);
+            let envelope = composed(None, &message, "Budi", "budi@example.com");
+            let parsed = MessageParser::default().parse(&envelope.bytes).unwrap();
+            assert!(parsed.body_text(0).unwrap().contains("still here"));
+            assert_eq!((parsed.parts.len(), parsed.attachment_count()), (5, 1));
+            let entry = parsed.attachment(0).unwrap();
+            assert!(
+                entry
+                    .text_contents()
+                    .unwrap()
+                    .ends_with("END:VCALENDAR\r\n")
+            );
+        }
     }
 
     #[test]

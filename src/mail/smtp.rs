@@ -1,17 +1,19 @@
 //! One SMTP session, driven phase by phase: `lettre`'s own transport hides in which phase it failed, and gives up the
 //! connection (and so the login) at every refused recipient.
+//!
+//! Where the server takes commands in groups, the commands of the next mail travel with the text of the one before, so that
+//! a mail costs one round trip. Only the mail whose text was written can be in doubt.
 
+mod link;
 mod server;
 mod tls;
 
-use std::fmt::Display;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lettre::transport::smtp::client::SmtpConnection;
-use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
-use lettre::transport::smtp::extension::{Extension, MailParameter};
-use lettre::transport::smtp::response::Severity;
 
+use self::link::{Failure, Link};
 use self::server::Server;
 use super::reply::{self, Phase};
 use super::trouble::Trouble;
@@ -20,164 +22,147 @@ use crate::config;
 use crate::gate::Gate;
 use crate::outcome::{Fault, Outcome};
 
-/// The longest wait for one reply.
-const REPLY: Duration = Duration::from_secs(30);
-/// All that comes before the body, connecting again included, has to fit into this...
+/// All that comes before the text, connecting again included, has to fit into this...
 const PREPARE: Duration = Duration::from_secs(30);
-/// ...so that enough of a delivery's time is left for the body and its reply.
+/// ...so that enough of a delivery's time is left for the text and its reply.
 const DELIVERY: Duration = Duration::from_secs(45);
-/// RSET and QUIT are courtesies and not worth a long wait.
-const COURTESY: Duration = Duration::from_secs(3);
+/// The longest that a mail waits for the next one to travel with it.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A connection that is kept from mail to mail, and opened again for the next mail when it was lost.
 pub struct Session {
-    server: Server,
-    link: Option<SmtpConnection>,
+    server: Arc<Server>,
+    link: Option<Box<Link>>,
 }
 
 impl Session {
     /// Connects, starts TLS and logs in. The error means that the channel is down.
     pub fn open(smtp: &config::Smtp) -> Result<Self, Fault> {
-        let server = Server::new(smtp)?;
+        let server = Arc::new(Server::new(smtp)?);
         let link = Some(server.connect(Instant::now() + PREPARE)?);
         Ok(Self { server, link })
     }
 
-    /// One mail to its one recipient.
-    pub fn deliver(&mut self, envelope: &Envelope, gate: &Gate) -> Outcome {
-        let start = Instant::now();
-        let mut link = match self.link.take() {
-            Some(link) => link,
-            None => match self.server.connect(start + PREPARE) {
-                Ok(link) => link,
-                Err(fault) => return Outcome::Stopped(fault),
-            },
-        };
-        let Some(mail) = mail_command(&link, envelope) else {
-            self.link = Some(link);
-            return Outcome::Failed(no_smtputf8());
-        };
-        let result = self.hand_over(&mut link, mail, envelope, gate, start);
-        if stays_usable(&mut link, &result) {
-            self.link = Some(link);
-        }
-        match result {
-            Ok(()) => sent(envelope),
-            Err((phase, trouble)) => reply::outcome(phase, &trouble, &envelope.from, &envelope.to),
-        }
-    }
-
-    /// The transaction of RFC 5321 3.3, one phase at a time.
-    fn hand_over(
-        &self,
-        link: &mut SmtpConnection,
-        mail: Mail,
-        envelope: &Envelope,
-        gate: &Gate,
-        start: Instant,
-    ) -> Result<(), (Phase, Trouble)> {
-        let prepared = start + PREPARE;
-        self.ask(link, Phase::Mail, mail, prepared)?;
-        self.ask(
+    /// Brings the server to take one mail's text for its one recipient (RFC 5321 3.3).
+    pub fn prepare<'a>(&'a mut self, envelope: &'a Envelope) -> Result<Ready<'a>, Outcome> {
+        let begun = Instant::now();
+        let link = self.link_for(envelope, begun + PREPARE)?;
+        let link = self.begin(link, envelope, begun + PREPARE)?;
+        Ok(Ready {
+            session: self,
             link,
-            Phase::Rcpt,
-            Rcpt::new(envelope.to.clone(), vec![]),
-            prepared,
-        )?;
-        self.ask(link, Phase::Data, Data, prepared)?;
-        if !gate.pass() {
-            let trouble = Trouble::Lost("the pass has ended".to_owned());
-            return Err((Phase::Data, trouble));
-        }
-        self.ask(link, Phase::Body, body(&envelope.bytes), start + DELIVERY)
+            envelope,
+            begun,
+        })
     }
 
-    /// One command and its reply, written in one piece.
-    fn ask(
-        &self,
-        link: &mut SmtpConnection,
-        phase: Phase,
-        command: impl Display,
+    fn begin(
+        &mut self,
+        mut link: Box<Link>,
+        envelope: &Envelope,
         until: Instant,
-    ) -> Result<(), (Phase, Trouble)> {
-        let left = until.saturating_duration_since(Instant::now()).min(REPLY);
-        if left.is_zero() {
-            return Err((phase, Trouble::Silent));
+    ) -> Result<Box<Link>, Outcome> {
+        if !link.can_address(envelope) {
+            self.keep(link);
+            return Err(Outcome::Failed(no_smtputf8()));
         }
-        let reply = set_timeout(link, left).and_then(|()| {
-            let reply = link.command(command);
-            reply.map_err(|error| self.server.trouble(&error))
-        });
-        let code = reply.map_err(|trouble| (phase, trouble))?.code();
-        let goes_on = code.severity == Severity::PositiveIntermediate;
-        if goes_on == (phase == Phase::Data) {
-            return Ok(());
+        match link.begin(envelope, until) {
+            Ok(()) => Ok(link),
+            Err(failure) if link.has_served && is_farewell(&failure) => {
+                drop(link);
+                let link = self.connect(until)?;
+                self.begin(link, envelope, until)
+            }
+            Err(failure) => {
+                self.keep(link);
+                Err(outcome(&failure, envelope))
+            }
         }
-        Err((phase, Trouble::Lost(format!("an unexpected {code}"))))
+    }
+
+    /// The kept connection, unless the server waits there for the text of another mail, which is not to be sent.
+    fn link_for(&mut self, envelope: &Envelope, until: Instant) -> Result<Box<Link>, Outcome> {
+        let free = |link: &Link| {
+            let announced = link.announced.as_ref();
+            announced.is_none_or(|id| *id == envelope.message_id)
+        };
+        match self.link.take().filter(|link| free(link)) {
+            Some(link) => Ok(link),
+            None => self.connect(until),
+        }
+    }
+
+    fn connect(&self, until: Instant) -> Result<Box<Link>, Outcome> {
+        self.server.connect(until).map_err(Outcome::Stopped)
+    }
+
+    fn keep(&mut self, link: Box<Link>) {
+        self.link = Some(link).filter(|link| link.usable);
     }
 
     /// QUIT, then the end.
     pub fn close(self) {
-        if let Some(mut link) = self.link
-            && set_timeout(&mut link, COURTESY).is_ok()
-        {
-            let _ = link.quit();
+        if let Some(link) = self.link {
+            link.close();
         }
     }
 }
 
-fn set_timeout(link: &mut SmtpConnection, limit: Duration) -> Result<(), Trouble> {
-    link.set_timeout(Some(limit))
-        .map_err(|error| Trouble::Lost(error.to_string()))
+/// A server that waits for a mail's text. Left alone, it loses the connection, which is the only way not to send it.
+pub struct Ready<'a> {
+    session: &'a mut Session,
+    link: Box<Link>,
+    envelope: &'a Envelope,
+    begun: Instant,
 }
 
-/// `None`: the address needs SMTPUTF8 (RFC 6531), and the server has not got it.
-fn mail_command(link: &SmtpConnection, envelope: &Envelope) -> Option<Mail> {
-    let ascii = [&envelope.from, &envelope.to]
-        .iter()
-        .all(|address| address.user().is_ascii() && address.domain().is_ascii());
-    let parameters = match ascii {
-        true => vec![],
-        false if link.server_info().supports_feature(Extension::SmtpUtfEight) => {
-            vec![MailParameter::SmtpUtfEight]
+impl Ready<'_> {
+    /// How long to wait for a next mail that could travel with this one: no longer than it would take to send it apart.
+    /// `None`: the server takes no commands in groups.
+    pub fn patience(&self) -> Option<Duration> {
+        let patience = self.link.round_trip.min(PATIENCE);
+        self.link.pipelining.then_some(patience)
+    }
+
+    /// Hands over the text, and with it the commands of the next mail.
+    pub fn hand_over(mut self, gate: &Gate, next: Option<&Envelope>) -> Outcome {
+        if !gate.pass() {
+            return Outcome::given_up();
         }
-        false => return None,
-    };
-    Some(Mail::new(Some(envelope.from.clone()), parameters))
+        let next = next.filter(|next| self.link.can_address(next));
+        let until = self.begun + DELIVERY;
+        let done = self.link.hand_over(self.envelope, next, until);
+        self.session.keep(self.link);
+        match done {
+            Ok(()) => sent(self.envelope),
+            Err(failure) => outcome(&failure, self.envelope),
+        }
+    }
+}
+
+/// A server may end a connection after so many mails (Exim: 1,000), with 421 or without a word: that does not speak
+/// against the next connection, nor against the mail.
+fn is_farewell(failure: &Failure) -> bool {
+    match failure {
+        (Phase::Mail, Trouble::Reply { code, .. }) => *code == 421,
+        (Phase::Mail, Trouble::Lost(_)) => true,
+        _ => false,
+    }
+}
+
+fn outcome((phase, trouble): &Failure, envelope: &Envelope) -> Outcome {
+    reply::outcome(*phase, trouble, &envelope.from, &envelope.to)
+}
+
+fn set_timeout(smtp: &mut SmtpConnection, limit: Duration) -> Result<(), Trouble> {
+    smtp.set_timeout(Some(limit))
+        .map_err(|error| Trouble::Lost(error.to_string()))
 }
 
 fn no_smtputf8() -> Fault {
     let reason =
         "the address has letters beyond ASCII, which this mail server cannot take (no SMTPUTF8)";
     Fault::new("address", reason)
-}
-
-/// After a refused recipient the transaction is still open: RSET ends it.
-fn stays_usable(link: &mut SmtpConnection, result: &Result<(), (Phase, Trouble)>) -> bool {
-    match result {
-        Ok(()) => true,
-        Err((_, trouble)) if !trouble.keeps_connection() => false,
-        Err((Phase::Rcpt | Phase::Data, _)) => {
-            set_timeout(link, COURTESY).is_ok() && link.command(Rset).is_ok()
-        }
-        Err(_) => true,
-    }
-}
-
-/// The message with its leading dots doubled (RFC 5321 4.5.2) and its final dot, so that both leave in one write: the
-/// end in a write of its own would wait for the server's delayed acknowledgement.
-fn body(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let mut stuffed = String::with_capacity(text.len() + 64);
-    for line in text.strip_suffix("\r\n").unwrap_or(&text).split("\r\n") {
-        if line.starts_with('.') {
-            stuffed.push('.');
-        }
-        stuffed.push_str(line);
-        stuffed.push_str("\r\n");
-    }
-    stuffed.push_str(".\r\n");
-    stuffed
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub fn participant() -> Participant {
     }
 }
 
-fn bare() -> Participant {
+pub fn bare() -> Participant {
     Participant {
         session_title: None,
         course_title: None,
@@ -54,7 +54,7 @@ fn in_english(participant: Participant) -> Participant {
 }
 
 /// Every text that somebody typed is `text`.
-fn hostile(text: &str) -> Participant {
+pub fn hostile(text: &str) -> Participant {
     let text = Some(text.to_string());
     Participant {
         session_title: text.clone(),
@@ -77,6 +77,10 @@ fn mail(participant: &Participant) -> MailMessage {
     renderer()
         .mail(News::Reminder, participant, start, now)
         .unwrap()
+}
+
+pub fn event(participant: &Participant) -> Event {
+    mail(participant).event
 }
 
 fn whatsapp(participant: &Participant) -> WhatsappMessage {
@@ -533,7 +537,7 @@ fn a_folder_that_cannot_be_read_is_an_error() {
     assert!(format!("{:#}", result.err().unwrap()).contains("/no/such/folder"));
 }
 
-fn told(news: News, participant: &Participant) -> (MailMessage, WhatsappMessage) {
+pub fn told(news: News, participant: &Participant) -> (MailMessage, WhatsappMessage) {
     let (start, now) = (utc("2026-11-24T02:30:00Z"), utc("2026-11-23T09:00:00Z"));
     let mail = renderer().mail(news, participant, start, now).unwrap();
     let whatsapp = renderer().whatsapp(news, participant, start, now).unwrap();

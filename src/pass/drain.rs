@@ -12,9 +12,9 @@ use std::{
     collections::BTreeSet,
     mem,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+        mpsc::{self, Receiver, RecvTimeoutError},
     },
     thread,
     time::{Duration, Instant},
@@ -29,7 +29,7 @@ use super::{
     account::{self, Finished},
     budget,
     line::{Job, Transport},
-    lines::{Event, Jobs, Lines},
+    lines::{Event, Lines},
     opt_out,
     roster::Roster,
     summary::Tally,
@@ -83,13 +83,12 @@ pub fn run(
     renderer: &Arc<Renderer>,
 ) -> Report {
     let last_stop = ledger::last_stop(&mut db, transport.channel()).unwrap_or_default();
-    let (to_lines, jobs) = mpsc::channel();
     let (to_coordinator, events) = mpsc::channel();
     let lines = Lines {
         pass: Arc::clone(pass),
         transport: Arc::clone(transport),
         renderer: Arc::clone(renderer),
-        jobs: Arc::new(Mutex::new(jobs)),
+        jobs: Arc::default(),
         events: to_coordinator,
         stop: Arc::default(),
         breaker: Arc::default(),
@@ -113,7 +112,8 @@ pub fn run(
         report: Report::default(),
     };
     coordinator.left_before = coordinator.left_of_the_day().unwrap_or_default();
-    let report = coordinator.work(&lines, to_lines, &events);
+    let report = coordinator.work(&lines, &events);
+    lines.jobs.close();
     drop(lines);
     if !report.hung {
         see_off(pass, &events);
@@ -160,7 +160,7 @@ struct Coordinator<'a> {
 }
 
 impl<'a> Coordinator<'a> {
-    fn work(mut self, lines: &Lines, jobs: Sender<Shared>, events: &Receiver<Event>) -> Report {
+    fn work(mut self, lines: &Lines, events: &Receiver<Event>) -> Report {
         // One line first: when the server refuses the login, it is asked once and not by every line.
         self.open_lines(1, lines);
         let mut first = true;
@@ -183,8 +183,7 @@ impl<'a> Coordinator<'a> {
             let idle = claimed.is_empty() && self.outstanding.is_empty() && opened;
             for job in claimed.into_iter().map(Arc::new) {
                 self.outstanding.push(Arc::clone(&job));
-                // Cannot fail: the lines' end of it lives as long as this thread.
-                let _ = jobs.send(job);
+                lines.jobs.put(job);
             }
             if idle {
                 return self.finish();

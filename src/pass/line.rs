@@ -1,15 +1,21 @@
 //! A line: one kept way to hand over messages of a channel. Every worker has its own.
 
-use std::{sync::OnceLock, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::lines::LEASE_NEEDED;
+use super::{
+    lines::LEASE_NEEDED,
+    post::{Next, Post},
+};
 use crate::{
     config::{self, Config, ContentSids, MailTransport, WhatsappTransport},
     gate::Gate,
     ledger::{Channel, Kind, claim::Claim, close::LAST_MOMENT},
-    mail::{self, Identity},
+    mail,
     message::{News, Renderer, WhatsappMessage},
     outcome::{Fault, Outcome},
     phone,
@@ -108,7 +114,7 @@ impl<'a> Transport<'a> {
 
     pub fn open(&self) -> Result<Line<'_>, Fault> {
         match self {
-            Transport::Mail(mail) => Ok(Line::Mail(mail, mail::Connection::open(mail)?)),
+            Transport::Mail(mail) => Ok(Line::Mail(Post::open(mail)?)),
             Transport::Whatsapp(whatsapp, client) => Ok(Line::Whatsapp(whatsapp, client)),
         }
     }
@@ -129,74 +135,47 @@ pub fn recipient(channel: Channel, to: &Participant, config: &Config) -> Result<
 }
 
 pub enum Line<'a> {
-    Mail(&'a config::Mail, mail::Connection),
+    Mail(Post<'a>),
     Whatsapp(&'a config::Whatsapp, &'a whatsapp::Client),
+}
+
+/// What a message is made with.
+pub struct Desk<'a> {
+    pub renderer: &'a Renderer,
+    pub config: &'a Config,
+    pub clock: Clock,
 }
 
 impl Line<'_> {
     /// Waits until the channel's pace allows the next message; false where that is no use any more.
     pub fn turn(&self, halted: &dyn Fn() -> bool) -> bool {
         match self {
-            Line::Mail(..) => !halted(),
+            Line::Mail(_) => !halted(),
             Line::Whatsapp(_, client) => client.turn(halted),
         }
     }
 
-    /// Renders and hands over one reminder.
-    pub fn deliver(
-        &mut self,
-        job: &Job,
-        renderer: &Renderer,
-        config: &Config,
-        clock: Clock,
-    ) -> Outcome {
+    /// Renders and hands over one reminder. `next` waits so long for the one after it, where that can be made use of.
+    pub fn deliver(&mut self, job: &Arc<Job>, desk: &Desk, next: &mut Next) -> Outcome {
         let outcome = match self {
-            Line::Mail(mail, connection) => post(mail, connection, job, renderer, config),
-            Line::Whatsapp(whatsapp, client) => {
-                message(whatsapp, client, job, renderer, config, clock)
-            }
+            Line::Mail(post) => post.deliver(job, desk, next),
+            Line::Whatsapp(whatsapp, client) => message(
+                whatsapp,
+                client,
+                job,
+                desk.renderer,
+                desk.config,
+                desk.clock,
+            ),
         };
         outcome.unwrap_or_else(|outcome| outcome)
     }
 
     pub fn close(self) {
-        if let Line::Mail(_, connection) = self {
-            connection.close();
+        if let Line::Mail(post) = self {
+            post.close();
         }
     }
-}
-
-fn post(
-    mail: &config::Mail,
-    connection: &mut mail::Connection,
-    job: &Job,
-    renderer: &Renderer,
-    config: &Config,
-) -> Result<Outcome, Outcome> {
-    let (to, row) = (&job.participant, &job.claim.row);
-    let message = renderer
-        .mail(job.news, to, job.start, job.claim.rendered_at)
-        .map_err(unrenderable)?;
-    let identity = Identity {
-        session_id: row.session_id,
-        user_id: row.user_id,
-        kind: &row.kind,
-        lead_minutes: row.lead_minutes,
-        scheduled_at: &row.scheduled_at,
-        corrects: job.corrects.as_deref(),
-    };
-    let redirect = config.reminder.redirect_mail.as_deref();
-    let envelope = mail::compose(
-        mail,
-        redirect,
-        &message,
-        to.name.as_deref(),
-        Some(&job.claim.recipient),
-        &identity,
-        job.claim.rendered_at,
-    )
-    .map_err(Outcome::Failed)?;
-    Ok(connection.deliver(&envelope, &job.gate))
 }
 
 fn message(
@@ -289,6 +268,6 @@ fn validity(start: DateTime<Utc>, now: DateTime<Utc>) -> u32 {
 }
 
 /// A template that cannot be rendered cannot be for anybody.
-fn unrenderable(error: anyhow::Error) -> Outcome {
+pub fn unrenderable(error: anyhow::Error) -> Outcome {
     Outcome::Stopped(Fault::new("template", format!("{error:#}")))
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, Sender},
+        mpsc::Sender,
     },
     thread::Builder,
     time::Instant,
@@ -16,7 +16,8 @@ use chrono::{DateTime, Duration, Utc};
 use super::{
     Pass,
     breaker::Breaker,
-    line::{Job, Line, Transport},
+    jobs::Jobs,
+    line::{Desk, Job, Line, Transport},
 };
 use crate::{
     message::Renderer,
@@ -40,16 +41,13 @@ pub enum Event {
     Untouched(Arc<Job>),
 }
 
-/// Where the lines take their jobs from; the coordinator keeps the other half of each.
-pub type Jobs = Receiver<Arc<Job>>;
-
 /// What every line's thread needs.
 #[derive(Clone)]
 pub struct Lines {
     pub pass: Arc<Pass<'static>>,
     pub transport: Arc<Transport<'static>>,
     pub renderer: Arc<Renderer>,
-    pub jobs: Arc<Mutex<Jobs>>,
+    pub jobs: Arc<Jobs>,
     pub events: Sender<Event>,
     /// Set when the channel takes no more work.
     pub stop: Arc<AtomicBool>,
@@ -79,12 +77,13 @@ impl Lines {
             Err(fault) => return drop(self.events.send(Event::Refused(fault))),
         };
         let mut wanted = self.events.send(Event::Opened).is_ok();
-        while wanted && let Some(job) = self.next() {
+        // Taken while the one before was on its way.
+        let mut ahead = None;
+        while wanted && let Some(job) = ahead.take().or_else(|| self.jobs.take()) {
             let turn = line.turn(&|| self.is_halted());
-            let now = self.pass.clock.now();
-            let event = if turn && has_time(&job, now) {
+            let event = if turn && self.may_begin(&job) {
                 let begun = *job.begun.get_or_init(Instant::now);
-                let outcome = self.deliver(&mut line, &job);
+                let outcome = self.deliver(&mut line, &job, &mut ahead);
                 Event::Done(job, self.weigh(outcome, begun))
             } else {
                 Event::Untouched(job)
@@ -95,8 +94,23 @@ impl Lines {
     }
 
     /// A mistake of ours in one delivery must neither be taken for success nor leave the pass waiting for its end.
-    fn deliver(&self, line: &mut Line<'_>, job: &Job) -> Outcome {
-        let deliver = || line.deliver(job, &self.renderer, self.pass.config, self.pass.clock);
+    fn deliver(
+        &self,
+        line: &mut Line<'_>,
+        job: &Arc<Job>,
+        ahead: &mut Option<Arc<Job>>,
+    ) -> Outcome {
+        let mut next = |patience| {
+            *ahead = self.jobs.take_within(patience);
+            let job = ahead.as_ref().filter(|job| self.may_begin(job));
+            job.map(Arc::clone)
+        };
+        let desk = Desk {
+            renderer: &self.renderer,
+            config: self.pass.config,
+            clock: self.pass.clock,
+        };
+        let deliver = || line.deliver(job, &desk, &mut next);
         catch_unwind(AssertUnwindSafe(deliver)).unwrap_or_else(|_| {
             self.halt(bug());
             Outcome::InDoubt(bug())
@@ -124,12 +138,8 @@ impl Lines {
         self.stop.load(Ordering::Relaxed) || self.pass.interrupt.came()
     }
 
-    fn next(&self) -> Option<Arc<Job>> {
-        self.jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv()
-            .ok()
+    fn may_begin(&self, job: &Job) -> bool {
+        !self.is_halted() && has_time(job, self.pass.clock.now())
     }
 }
 

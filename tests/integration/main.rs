@@ -11,6 +11,7 @@ mod tls;
 mod twilio;
 
 mod back_ends;
+mod calendar;
 mod check;
 mod clock;
 mod command_line;
@@ -40,6 +41,7 @@ mod overlap;
 mod own_tables;
 mod own_view;
 mod participants;
+mod pipelining;
 mod places;
 mod rights;
 mod sending;

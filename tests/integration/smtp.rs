@@ -24,7 +24,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mail_parser::{Message, MessageParser};
+use mail_parser::{Message, MessageParser, MimeHeaders};
 
 use self::session::Session;
 use crate::{loopback::Loopback, tls::Authority};
@@ -89,6 +89,8 @@ struct Record {
     mails: Vec<Mail>,
     logins: usize,
     commands: Vec<String>,
+    /// How often answers have left.
+    answers: usize,
     /// Both sides of every connection, for a failing test.
     transcript: String,
 }
@@ -151,6 +153,11 @@ impl Smtp {
     /// Every line the clients sent outside mails, in order, answers to AUTH included.
     pub fn commands(&self) -> Vec<String> {
         self.shared.record.lock().unwrap().commands.clone()
+    }
+
+    /// How often the server has answered, all answers of a pipelined group counted once: the round trips.
+    pub fn round_trips(&self) -> usize {
+        self.shared.record.lock().unwrap().answers
     }
 
     /// The mails as soon as there are `n`; panics with the transcript if there are fewer after 10 s.
@@ -273,6 +280,15 @@ impl Mail {
 
     pub fn html(&self) -> String {
         self.parsed().body_html(0).expect("an HTML part").into()
+    }
+
+    /// The attached entry of a calendar.
+    pub fn calendar(&self) -> String {
+        let parsed = self.parsed();
+        let part = parsed.attachment(0).expect("an attachment");
+        let content_type = part.content_type().expect("a Content-Type");
+        assert_eq!(content_type.subtype(), Some("calendar"));
+        part.text_contents().expect("a text").into()
     }
 
     fn parsed(&self) -> Message<'_> {

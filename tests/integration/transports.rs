@@ -268,7 +268,7 @@ fn a_mail_says_what_it_is_and_where_to_answer() {
     assert!(
         mail.header("Content-Type")
             .unwrap()
-            .starts_with("multipart/alternative")
+            .starts_with("multipart/mixed")
     );
 }
 

@@ -1,6 +1,7 @@
 //! The mail server as the settings describe it, and how a connection to it is made: TCP, TLS, EHLO, AUTH.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -8,9 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{SmtpConnection, Tls, TlsParameters};
+use lettre::transport::smtp::commands::Ehlo;
 use lettre::transport::smtp::extension::ClientId;
 
-use super::{REPLY, set_timeout, tls};
+use super::link::{Link, REPLY};
+use super::{set_timeout, tls};
 use crate::config;
 use crate::mail::opening;
 use crate::mail::trouble::Trouble;
@@ -49,14 +52,29 @@ impl Server {
     }
 
     /// A connection ready for MAIL. The error says what to do.
-    pub fn connect(&self, until: Instant) -> Result<SmtpConnection, Fault> {
-        let (mut link, address) = self.reach(until)?;
+    pub fn connect(self: &Arc<Self>, until: Instant) -> Result<Box<Link>, Fault> {
+        let (mut smtp, address) = self.reach(until)?;
         let left = until.saturating_duration_since(Instant::now()).min(REPLY);
-        set_timeout(&mut link, left.max(Duration::from_secs(1)))
+        set_timeout(&mut smtp, left.max(Duration::from_secs(1)))
             .map_err(|trouble| self.unreachable(&trouble))?;
-        self.start_tls(&mut link)?;
-        self.log_in(&mut link, address)?;
-        Ok(link)
+        self.start_tls(&mut smtp)?;
+        let pipelining = self.offers_pipelining(&mut smtp)?;
+        self.log_in(&mut smtp, address)?;
+        Ok(Box::new(Link::new(smtp, self, pipelining)))
+    }
+
+    /// Asks again, with the same name, since `lettre` keeps of the first answer only what it uses itself.
+    fn offers_pipelining(&self, smtp: &mut SmtpConnection) -> Result<bool, Fault> {
+        match smtp.command(Ehlo::new(self.hello.clone())) {
+            Ok(reply) => {
+                let mut offers = reply.message();
+                Ok(offers.any(|offer| offer.eq_ignore_ascii_case("PIPELINING")))
+            }
+            Err(error) => match self.trouble(&error) {
+                Trouble::Reply { code, .. } if code != 421 => Ok(false),
+                trouble => Err(self.unreachable(&trouble)),
+            },
+        }
     }
 
     /// What an error of `lettre` was, without a password that the server may have repeated.

@@ -13,6 +13,8 @@ use super::*;
 use crate::config::{Smtp, Tls, secret::Secret};
 use crate::outcome::Outcome;
 
+mod pipelining;
+
 enum Answer {
     Say(&'static str),
     HangUp,
@@ -105,7 +107,8 @@ fn talk(stream: Box<dyn Stream>, told: impl Fn(&str) -> Option<Answer>) -> std::
         stream.get_mut().flush()?;
         let body = command == "DATA" && reply.starts_with("354");
         command.clear();
-        while stream.read_line(&mut command)? > 0 && body && !command.ends_with("\r\n.\r\n") {}
+        let ended = |text: &str| text == ".\r\n" || text.ends_with("\r\n.\r\n");
+        while stream.read_line(&mut command)? > 0 && body && !ended(&command) {}
         if command.is_empty() {
             return Ok(());
         }
@@ -121,7 +124,7 @@ fn envelope(to: &str) -> Envelope {
     Envelope {
         from: "kursus@example.org".parse().unwrap(),
         to: to.parse().unwrap(),
-        message_id: "<s1.u2@example.org>".to_owned(),
+        message_id: format!("<s1.{to}>"),
         bytes: b"Subject: x\r\n\r\n.Halo\r\n..\r\n".to_vec(),
     }
 }
@@ -144,12 +147,24 @@ fn name(outcome: &Outcome) -> &'static str {
 /// Delivers one mail after the other in one session and tells what became of them.
 fn deliver_all(server: &Server, recipients: &[&str]) -> Vec<&'static str> {
     let mut session = Session::open(&server.settings()).unwrap();
-    let outcomes = recipients
-        .iter()
-        .map(|to| name(&session.deliver(&envelope(to), &Gate::default())))
-        .collect();
+    let envelopes: Vec<Envelope> = recipients.iter().map(|to| envelope(to)).collect();
+    let deliver = |number: usize| {
+        let next = envelopes.get(number + 1);
+        name(&deliver(&mut session, &envelopes[number], next))
+    };
+    let outcomes = (0..envelopes.len()).map(deliver).collect();
     session.close();
     outcomes
+}
+
+fn deliver(session: &mut Session, envelope: &Envelope, next: Option<&Envelope>) -> Outcome {
+    match session.prepare(envelope) {
+        Ok(ready) => {
+            let next = next.filter(|_| ready.patience().is_some());
+            ready.hand_over(&Gate::default(), next)
+        }
+        Err(outcome) => outcome,
+    }
 }
 
 #[test]
@@ -161,6 +176,7 @@ fn many_mails_take_one_connection_and_dots_are_stuffed() {
     );
     let expected = [
         "CONNECT",
+        "EHLO client.example.org",
         "EHLO client.example.org",
         "MAIL FROM:<kursus@example.org>",
         "RCPT TO:<a@example.com>",
@@ -335,7 +351,7 @@ fn a_certificate_is_trusted_only_through_the_ca_file_and_only_for_its_name() {
     let ca_file = Some(ca.path().to_owned());
     let mut session = Session::open(&settings("localhost", ca_file.clone())).unwrap();
     assert_eq!(
-        name(&session.deliver(&envelope("a@example.com"), &Gate::default())),
+        name(&deliver(&mut session, &envelope("a@example.com"), None)),
         "sent"
     );
     drop(session);

@@ -1,13 +1,13 @@
 //! Servers that trickle: every limit on a reply begins anew with each byte of it, so that a delivery could go on for ever. One
 //! that does is given up from outside, and with it the channel; its thread is left behind, and ends with the pass.
 
-use std::{
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use super::{Coordinator, Job, Jobs};
-use crate::outcome::{Fault, Outcome};
+use super::{Coordinator, Job};
+use crate::{
+    outcome::{Fault, Outcome},
+    pass::jobs::Jobs,
+};
 
 /// A delivery takes 45 seconds at most, and reaching the server some 40: who takes longer than this is being trickled at.
 const OVERDUE: Duration = Duration::from_secs(50);
@@ -50,7 +50,7 @@ impl Awake {
 
 impl Coordinator<'_> {
     /// Gives up what takes too long.
-    pub(super) fn look_for_overdue(&mut self, jobs: &Mutex<Jobs>) {
+    pub(super) fn look_for_overdue(&mut self, jobs: &Jobs) {
         if self.fault.is_none() && self.is_overdue() {
             self.report.hung = true;
             self.stop(fault());
@@ -59,7 +59,8 @@ impl Coordinator<'_> {
             self.take_back_queue(jobs);
             let awake = self.awake;
             self.abandon(
-                |job| awake.is_late(job),
+                // One that waits in a line's hands might wait for ever.
+                |job| job.begun.get().is_none() || awake.is_late(job),
                 |job| (!job.gate.shut()).then(|| Outcome::InDoubt(fault())),
             );
         }

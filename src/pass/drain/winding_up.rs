@@ -1,17 +1,17 @@
 //! The end of a channel's work when a signal has come: what no line has begun is given back at once; what is still on its
 //! way when its time is over is given back too where it cannot have left, and stays in doubt where it may have.
 
-use std::{
-    mem,
-    sync::{Arc, Mutex},
-};
+use std::{mem, sync::Arc};
 
-use super::{Coordinator, Job, Jobs, Shared};
-use crate::outcome::{Fault, INTERRUPTED, Outcome};
+use super::{Coordinator, Job, Shared};
+use crate::{
+    outcome::{Fault, INTERRUPTED, Outcome},
+    pass::jobs::Jobs,
+};
 
 impl Coordinator<'_> {
     /// Takes back what the lines have not begun, and later what they will not end in time.
-    pub(super) fn wind_up(&mut self, jobs: &Mutex<Jobs>) {
+    pub(super) fn wind_up(&mut self, jobs: &Jobs) {
         self.take_back_queue(jobs);
         if self.pass.interrupt.is_late() {
             let reason = "the pass was stopped while the server had not answered";
@@ -23,18 +23,19 @@ impl Coordinator<'_> {
         }
     }
 
-    /// Where a line holds the lock, it waits for jobs, and hands back what comes.
-    pub(super) fn take_back_queue(&mut self, jobs: &Mutex<Jobs>) {
-        if let Ok(jobs) = jobs.try_lock() {
-            for job in jobs.try_iter() {
-                self.take_back(&job);
-            }
+    pub(super) fn take_back_queue(&mut self, jobs: &Jobs) {
+        for job in jobs.take_all() {
+            self.take_back(&job);
         }
     }
 
+    /// Unless it has been given up already.
     pub(super) fn take_back(&mut self, job: &Shared) {
+        let known = self.outstanding.len();
         self.outstanding.retain(|other| !same(other, job));
-        self.finished.push((Arc::clone(job), None));
+        if self.outstanding.len() < known {
+            self.finished.push((Arc::clone(job), None));
+        }
     }
 
     /// Waits no longer for some of the deliveries; no outcome means that the message has not left and never will.

@@ -344,6 +344,7 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         thread::sleep(self.shared.settings.delay);
+        self.shared.record.lock().unwrap().answers += 1;
         let output = std::mem::take(&mut self.output);
         self.reader.get_mut().write_all(output.as_bytes())?;
         self.reader.get_mut().flush()
