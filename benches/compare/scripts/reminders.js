@@ -48,7 +48,8 @@ async function main() {
       from: '"Kursus Kita" <halo@kursuskita.test>', to: { name: row.name, address: row.email },
       subject: named(subject), text: named(text), html: named(html),
     };
-    if (invitation) mail.icalEvent = { method: 'PUBLISH', content: named(invitation) };
+    const entry = invitation && { filename: 'session.ics', content: named(invitation), contentType: 'text/calendar; charset=utf-8' };
+    if (entry) mail.attachments = [entry];
     await transport.sendMail(mail);
     note(row);
   }));

@@ -36,7 +36,7 @@ def compose(name, address):
     mail.set_content(text.replace("{name}", name))
     mail.add_alternative(html.replace("{name}", name), subtype="html")
     if calendar:
-        mail.add_attachment(calendar.replace("{name}", name), subtype="calendar", filename="invite.ics")
+        mail.add_attachment(calendar.replace("{name}", name), subtype="calendar", filename="session.ics")
     return mail
 
 
