@@ -9,10 +9,12 @@
 #     benches/compare.sh --build          clean builds alone, which take minutes; with rows, these too
 #
 # Installs with apt what is missing, as root or with sudo, and builds the program with its default features. REMINDERS names
-# another build in its place, RUNS another number of runs, TMPDIR another folder for the databases: on a disk, not in memory.
+# another build in its place (`ledger` makes its other one with the default features all the same), RUNS another number of
+# runs, TMPDIR another folder for the databases: on a disk, not in memory.
 #
-# Every run is verified: the mail server took exactly what was due, and the ledger has each row as sent at its first attempt;
-# a run without a clock shows that each participant got one. Ends with 1 when that is not so, or a number is not as wanted.
+# Every run is verified: the mail server took exactly what was due, and the ledger has each row as sent at its first
+# attempt; a run without a clock shows that each participant got one. Ends with 1 when that is not so, or a number is not
+# as wanted.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 PATH=$PATH:$HOME/.cargo/bin:/usr/sbin
@@ -36,6 +38,8 @@ needs node nodejs
 echo '#include <stdio.h>' | cc -fsyntax-only -x c - 2> /dev/null || missing="$missing gcc libc6-dev"
 if [ -n "$missing" ]; then
     as_root apt-get update >&2
+    # Two of its programs are wanted, not a mail server.
+    echo 'postfix postfix/main_mailer_type select No configuration' | as_root debconf-set-selections
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove $missing >&2
 fi
 

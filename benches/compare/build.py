@@ -1,4 +1,4 @@
-"""A clean release build: its time, the number of crates and the size of the program, for the default features and for all."""
+"""A clean release build, with the default features and with all: its time, the crates, the size of the program."""
 
 import os, shutil, subprocess
 
@@ -11,7 +11,7 @@ def build(bench):
         target = f"{bench.folder}/build-{features}"
         command = ["cargo", "build", "--release", "--locked", "--features", features, "--timings"]
         took = run(command, bench.root, {**os.environ, "CARGO_TARGET_DIR": target}, logs=target)
-        tree = ["cargo", "tree", "--locked", "--features", features, "-e", "normal,build", "--prefix", "none", "--no-dedupe"]
+        tree = ["cargo", "tree", "--locked", "--features", features, "-e", "normal,build", "--prefix", "none"]
         lines = subprocess.run(tree, cwd=bench.root, capture_output=True, text=True, check=True).stdout.splitlines()
         crates = len({tuple(line.split()[:2]) for line in lines})
         size = os.path.getsize(f"{target}/release/reminders") / 1e6

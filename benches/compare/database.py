@@ -59,7 +59,7 @@ class Platform:
         self.shell(f"PRAGMA journal_mode = {journal}; PRAGMA synchronous = OFF;\n{tables}{rows}{indexes}{LOG}")
         subprocess.run([self.bench.program, "migrate"], cwd=self.folder, env=self.env, capture_output=True, check=True)
         # What was written last is on the disk, and not in the log, when the measure begins.
-        self.shell("PRAGMA wal_checkpoint(TRUNCATE); ANALYZE;")
+        self.shell("PRAGMA wal_checkpoint(TRUNCATE);")
         os.sync()
         return self
 

@@ -43,7 +43,8 @@ INSERT INTO course_sessions (id, course_id, title, mode, scheduled_at, meeting_u
 DELETE FROM course_sessions
     WHERE scheduled_at BETWEEN datetime('now', '+40 minutes') AND datetime('now', '+120 minutes');
 INSERT INTO users (id, name, email) SELECT value, 'Peserta ' || value, 'p' || value || '@example.org' FROM {users};
-INSERT INTO user_profiles (user_id, phone, whatsapp_opt_in) SELECT value, '0812' || (10000000 + value), value % 2 FROM {users};
+INSERT INTO user_profiles (user_id, phone, whatsapp_opt_in)
+    SELECT value, '0812' || (10000000 + value), value % 2 FROM {users};
 INSERT INTO enrollments (user_id, course_id, status)
     SELECT 1 + value / 10, 1 + (value * 7 + value / 10) % 1000, 'active' FROM generate_series(0, {enrollments - 1});
 COMMIT;
@@ -63,9 +64,9 @@ def writes_nothing(bench, platform):
     bench.run(["strace", "-f", "-y", "-qq", "-o", calls, "-e", trace, bench.program, "send"], platform, silent=True)
     if state(platform.folder) != before:
         raise Wrong(f"an idle pass has changed files: {set(state(platform.folder).items()) ^ set(before.items())}")
+    harmless = re.compile(r"\bopen(at)?\((?!.*(O_CREAT|O_TRUNC))|utimensat\(.*\.lock|---|\+\+\+")
     with open(calls) as file:
-        changing = [line for line in file if not re.search(r"\bopen(at)?\(", line) or re.search("O_CREAT|O_TRUNC", line)]
-    changing = [line for line in changing if not re.search(r"utimensat\(.*\.lock", line) and "---" not in line and "+++" not in line]
+        changing = [line for line in file if not harmless.search(line)]
     if changing:
         raise Wrong(f"an idle pass has changed files: {''.join(changing)}")
 
@@ -103,7 +104,9 @@ def idle(bench):
     cases.append(case(bench, "no index, a ledger of eight days", million, sessions, "", "WAL", BUSY_WEEK))
     bare = case(bench, f"no index, {20 * sessions} sessions", million, 20 * sessions, "")
     cases.append(bare)
-    bench.found(4, "CPU, of the sqlite3 shell's, at most", "<= 2", max(ours / shell for ours, shell, _, _ in cases), lambda x: x <= 2)
-    bench.found(4, "peak memory, at most", "<= 12 MB", max(peak for _, _, peak, _ in cases), lambda x: x <= 12, " MB")
-    bench.found(4, f"CPU at {10 * million} enrollments, of that at 1000", "<= 1.2", large[0] / small[0], lambda x: x <= 1.2)
+    ratio, peak = max(ours / shell for ours, shell, _, _ in cases), max(peak for _, _, peak, _ in cases)
+    bench.found(4, "CPU, of the sqlite3 shell's, at most", "<= 2", ratio, lambda x: x <= 2)
+    bench.found(4, "peak memory, at most", "<= 12 MB", peak, lambda x: x <= 12, " MB")
+    growth = large[0] / small[0]
+    bench.found(4, f"CPU at {10 * million} enrollments, of that at 1000", "<= 1.2", growth, lambda x: x <= 1.2)
     bench.found(4, f"elapsed at {20 * sessions} sessions, no index", "<= 60 ms", bare[3], lambda x: x <= 60, " ms")

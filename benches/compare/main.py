@@ -40,12 +40,14 @@ def machine(bench):
     with open("/proc/loadavg") as file:
         load = " ".join(file.read().split()[:3])
     kind = first_line("stat", "-f", "-c", "%T", bench.folder)
-    print(time.strftime("%F %R UTC", time.gmtime()), f"{os.cpu_count()} cores, {(model or ['?'])[0]}", platform.platform(), sep="; ")
+    cores = f"{os.cpu_count()} cores, {(model or ['?'])[0]}"
+    print(time.strftime("%F %R UTC", time.gmtime()), cores, platform.platform(), sep="; ")
     print(f"{kind}, fdatasync of 4 KiB {fsync(bench.folder):.2f} ms; load average {load}; medians of {bench.runs}")
     if kind == "tmpfs":
         print("note: nothing is put on a disk here; set TMPDIR to a folder on one")
-    versions = [("postconf", "-d", "mail_version"), ("sqlite3", "--version"), ("node", "--version")]
-    print(*(f"{command[0]} {first_line(*command)[:40]}" for command in versions), f"Python {platform.python_version()}", sep="; ")
+    commands = [("postconf", "-d", "mail_version"), ("sqlite3", "--version"), ("node", "--version")]
+    versions = [f"{command[0]} {first_line(*command)[:40]}" for command in commands]
+    print(*versions, f"Python {platform.python_version()}", sep="; ")
     print(f"the program: {bench.program}, {os.path.getsize(bench.program) / 1e6:.2f} MB")
 
 

@@ -27,7 +27,8 @@ class Bench:
 
     def found(self, row, what, wanted, value, holds, unit=""):
         """A line of the last table. `holds` is what is wanted, as a condition on the number."""
-        self.findings.append((row, what, wanted, f"{value:.3g}{unit}" if value < 100 else f"{value:.0f}{unit}", holds(value)))
+        number = f"{value:.3g}" if value < 100 else f"{value:.0f}"
+        self.findings.append((row, what, wanted, number + unit, holds(value)))
 
 
 @dataclasses.dataclass

@@ -63,7 +63,7 @@ class Sink:
             raise Wrong(f"smtp-sink has taken {self.mails()} mails in place of {mails}")
 
     def dumped(self):
-        """Recipient and mail as it came, each with the lines' ends of this system, in the order in which they were taken."""
+        """Recipient and mail as it came, with this system's ends of lines, in the order in which they were taken."""
         with open(self.dump, "rb") as file:
             parts = re.split(rb"^X-Client-Addr: .*\n", file.read(), flags=re.M)[1:]
         for part in parts:

@@ -51,8 +51,9 @@ def latency_bound(bench):
     opened = max(opened for _, opened, _ in found)
     cpu = statistics.median(1000 * run.cpu / messages for _, _, run in found)
     print(f"{messages} messages, {connections} connections, each answer after {1000 * REPLY:.0f} ms")
-    print(f"  {share * connections / REPLY:.0f} messages/s, {share:.3f} ({min(shares):.3f} to {max(shares):.3f}) of connections ÷ "
-          f"reply time; {opened} connections opened; {cpu:.2f} ms CPU a message")
+    rate, extremes = share * connections / REPLY, f"({min(shares):.3f} to {max(shares):.3f})"
+    print(f"  {rate:.0f} messages/s, {share:.3f} {extremes} of connections ÷ reply time")
+    print(f"  {opened} connections opened; {cpu:.2f} ms CPU a message")
     bench.found(3, "messages/s, of connections ÷ reply time", ">= 0.9", share, lambda x: x >= 0.9)
     bench.found(3, "connections opened, of 16", "<= 16", opened, lambda x: x <= connections)
 
