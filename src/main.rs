@@ -122,8 +122,9 @@ fn configure(cli: &Cli) -> Result<Config> {
     let environment: HashMap<String, String> = env::vars_os()
         .filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()))
         .collect();
-    let load = match cli.command {
+    let load = match &cli.command {
         Command::Test(_) => Config::load_without_database,
+        Command::Preview(args) if args.sample => Config::load_without_database,
         _ => Config::load,
     };
     let mut config = load(&cli.env_files, &environment, &folder).map_err(|problems| {

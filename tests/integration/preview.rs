@@ -184,7 +184,7 @@ fn an_unknown_session_or_user_is_named_with_those_there_are() {
 #[test]
 fn a_sample_needs_no_database_and_a_session_needs_migrate() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = "MAIL_MAILER=log\nAPP_TIMEZONE=Asia/Makassar\nDB_DATABASE=none.sqlite\n";
+    let settings = "MAIL_MAILER=log\nAPP_TIMEZONE=Asia/Makassar\nDB_CONNECTION=oracle\n";
     fs::write(folder.path().join(".env"), settings).unwrap();
     let arguments = ["preview", "--sample", "--kind", "cancelled"];
     let output = program(folder.path()).args(arguments).output().unwrap();
