@@ -4,6 +4,7 @@
 pub mod claim;
 pub mod close;
 pub mod correct;
+pub mod delivery;
 pub mod enqueue;
 pub mod follow;
 pub mod history;

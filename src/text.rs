@@ -50,6 +50,14 @@ pub fn tidy_lines(text: &str) -> String {
     tidy
 }
 
+/// An address or a number as it may be shown.
+pub fn mask(recipient: &str) -> String {
+    match recipient.contains('@') {
+        true => mask_email(recipient),
+        false => mask_phone(recipient),
+    }
+}
+
 /// `b***@e***.com`: never more of the local part than its first letter, and no character that acts on a terminal.
 pub fn mask_email(address: &str) -> String {
     let Some((local, domain)) = address.trim().rsplit_once('@') else {

@@ -21,7 +21,7 @@ use crate::{
     config::Config,
     db,
     exit::Exit,
-    ledger::{Scope, history::Delivery, status},
+    ledger::{Scope, delivery::Delivery, status},
     output,
     pass::Pass,
     platform,

@@ -14,7 +14,8 @@ use crate::{
     interrupt::Interrupt,
     ledger::{
         REMINDER,
-        journal::{self, Entry, Wanted},
+        delivery::Delivery,
+        journal::{self, Wanted},
         status,
     },
     output,
@@ -92,7 +93,7 @@ fn follow(
     let mut table = titles();
     print(args.format, &mut table, &last, zone)?;
     known.extend(last);
-    let mut known: HashSet<Entry> = known.into_iter().collect();
+    let mut known: HashSet<Delivery> = known.into_iter().collect();
     while output::wait(EVERY) && !interrupt.came() {
         let mut changed = changed(db, config, wanted, zone)?;
         let now_known = changed.iter().cloned().collect();
@@ -103,14 +104,14 @@ fn follow(
     Ok(Exit::Ok)
 }
 
-fn changed(db: &mut Db, config: &Config, wanted: &Wanted, zone: Zone) -> Result<Vec<Entry>> {
+fn changed(db: &mut Db, config: &Config, wanted: &Wanted, zone: Zone) -> Result<Vec<Delivery>> {
     let since = Utc::now() - LATE;
     let look = |db: &mut Db| journal::changed(db, wanted, zone, since);
     Ok(db::again(db, &config.database, look)?)
 }
 
 /// Prints rows below those that were printed before.
-fn print(format: Format, table: &mut Table, entries: &[Entry], zone: Zone) -> Result<()> {
+fn print(format: Format, table: &mut Table, entries: &[Delivery], zone: Zone) -> Result<()> {
     if format == Format::Json {
         return entries.iter().try_for_each(output::json);
     }
@@ -126,7 +127,7 @@ fn titles() -> Table {
     Table::titled(["id", "time", "session", "user", "channel", "status", "to"])
 }
 
-fn filled(mut table: Table, entries: &[Entry], zone: Zone, now: DateTime<Utc>) -> Table {
+fn filled(mut table: Table, entries: &[Delivery], zone: Zone, now: DateTime<Utc>) -> Table {
     for entry in entries {
         table.row([
             Cell::number(entry.id),
@@ -149,7 +150,7 @@ pub(super) fn time(instant: DateTime<Utc>, zone: Zone, now: DateTime<Utc>) -> St
     wall.format(format).to_string()
 }
 
-pub(super) fn state(entry: &Entry) -> Cell {
+pub(super) fn state(entry: &Delivery) -> Cell {
     let style = match entry.status.as_str() {
         status::SENT => table::GOOD,
         status::FAILED | status::MISSED | status::UNKNOWN => table::BAD,
@@ -159,7 +160,7 @@ pub(super) fn state(entry: &Entry) -> Cell {
 }
 
 /// Where it went, what it was unless a reminder, and what was last in its way.
-fn prose(entry: &Entry) -> String {
+fn prose(entry: &Delivery) -> String {
     let to = entry.to().unwrap_or_else(|| "-".into());
     let kind = (entry.kind != REMINDER).then(|| format!("({})", entry.kind));
     let parts = [Some(to), kind, entry.fault()];

@@ -17,8 +17,8 @@ use crate::{
     ledger::{
         Channel, Scope,
         claim::{self, Row},
-        journal::{self, Entry},
-        retry, status,
+        delivery::Delivery,
+        journal, retry, status,
     },
     outcome::Fault,
     output,
@@ -58,7 +58,7 @@ impl fmt::Display for Answers {
 }
 
 impl Answer {
-    fn new(id: i64, entry: Option<&Entry>, waits: bool, text: impl Into<String>) -> Self {
+    fn new(id: i64, entry: Option<&Delivery>, waits: bool, text: impl Into<String>) -> Self {
         Self {
             id,
             session_id: entry.map(|entry| entry.session_id),
@@ -137,7 +137,8 @@ fn batch(
     now: DateTime<Utc>,
 ) -> QueryResult<Vec<Answer>> {
     let entries = journal::of(db, ids)?;
-    let entries: HashMap<i64, Entry> = entries.into_iter().map(|entry| (entry.id, entry)).collect();
+    let entries: HashMap<i64, Delivery> =
+        entries.into_iter().map(|entry| (entry.id, entry)).collect();
     let rows: Vec<(Channel, Row)> = claim::rows(db, ids)?
         .into_iter()
         .filter_map(|row| Some((entries.get(&row.id)?.channel()?, row)))
@@ -165,7 +166,12 @@ fn batch(
     Ok(verdicts.into_iter().map(answer).collect())
 }
 
-fn decide(entry: &Entry, refusal: Option<&Fault>, doubt: bool, even_if_in_doubt: bool) -> Verdict {
+fn decide(
+    entry: &Delivery,
+    refusal: Option<&Fault>,
+    doubt: bool,
+    even_if_in_doubt: bool,
+) -> Verdict {
     match (entry.status.as_str(), refusal) {
         (status::PENDING, _) => Verdict::Waits("waits to be sent already".into()),
         (status::SENDING, _) => Verdict::Waits("is being sent".into()),
@@ -186,7 +192,7 @@ fn decide(entry: &Entry, refusal: Option<&Fault>, doubt: bool, even_if_in_doubt:
 }
 
 /// A WhatsApp message in doubt is looked for before it is sent; of a mail nobody knows.
-fn in_doubt(entry: &Entry, doubt: bool, even_if_in_doubt: bool) -> Verdict {
+fn in_doubt(entry: &Delivery, doubt: bool, even_if_in_doubt: bool) -> Verdict {
     let mail = entry.channel() == Some(Channel::Mail);
     match (doubt, mail) {
         (false, _) => Verdict::Again("waits to be sent again".into()),

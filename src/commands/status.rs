@@ -17,7 +17,7 @@ use crate::{
     exit::Exit,
     ledger::{
         self, Channel,
-        journal::Entry,
+        delivery::Delivery,
         overview::{self, Outcomes, Overview},
     },
     lock, output, platform,
@@ -75,7 +75,7 @@ struct Need {
 #[derive(Serialize)]
 struct Message {
     #[serde(flatten)]
-    entry: Entry,
+    entry: Delivery,
     command: String,
 }
 
@@ -166,7 +166,7 @@ fn messages(
     now: DateTime<Utc>,
 ) -> Result<Vec<Message>> {
     let entries = overview::in_need(db, zone, since, MESSAGES)?;
-    let message = |entry: Entry| Message {
+    let message = |entry: Delivery| Message {
         command: command(&entry, zone, now),
         entry,
     };
@@ -174,8 +174,8 @@ fn messages(
 }
 
 /// The command that helps with a message.
-fn command(entry: &Entry, zone: Zone, now: DateTime<Utc>) -> String {
-    let Entry {
+fn command(entry: &Delivery, zone: Zone, now: DateTime<Utc>) -> String {
+    let Delivery {
         id,
         session_id,
         user_id,

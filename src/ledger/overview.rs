@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use super::{
     Channel, Condition, REMINDER,
-    journal::{Entry, OUTAGE, entry},
+    delivery::{Delivery, delivery},
+    journal::OUTAGE,
     status,
 };
 use crate::{
@@ -169,12 +170,12 @@ pub fn in_need(
     zone: Zone,
     since: DateTime<Utc>,
     limit: i64,
-) -> QueryResult<Vec<Entry>> {
+) -> QueryResult<Vec<Delivery>> {
     ledger::table
         .filter(ended_since(&IN_NEED, zone, since))
         .order((ledger::updated_at.desc(), ledger::id.desc()))
         .limit(limit)
-        .select(entry!())
+        .select(delivery!())
         .load(db)
 }
 
@@ -182,16 +183,16 @@ pub fn in_need(
 const RECENT: i64 = 200;
 
 /// A row that was written last, as far as a few looks tell.
-pub fn last_written(db: &mut Db) -> QueryResult<Option<Entry>> {
+pub fn last_written(db: &mut Db) -> QueryResult<Option<Delivery>> {
     let newest = ledger::table.order(ledger::id.desc()).limit(RECENT);
-    let mut rows: Vec<Entry> = newest.select(entry!()).load(db)?;
+    let mut rows: Vec<Delivery> = newest.select(delivery!()).load(db)?;
     for channel in names() {
         let sent = ledger::table
             .filter(ledger::channel.eq(channel))
             .filter(ledger::sent_at.is_not_null())
             .order(ledger::sent_at.desc())
             .limit(1);
-        rows.extend(sent.select(entry!()).load::<Entry>(db)?);
+        rows.extend(sent.select(delivery!()).load::<Delivery>(db)?);
     }
     Ok(rows.into_iter().max_by_key(|row| row.updated_at))
 }

@@ -117,6 +117,8 @@ fn a_line_of_json_has_the_documented_fields() {
         "attempts",
         "next_attempt_at",
         "claimed_by",
+        "claimed_at",
+        "lease_until",
         "recipient",
         "message_id",
         "error_code",

@@ -10,11 +10,7 @@ use serde::Serialize;
 use crate::{
     commands::session::{self, Ground, Session},
     db::Db,
-    ledger::{
-        self, Channel, Kind, REMINDER,
-        history::{self, Delivery},
-        status,
-    },
+    ledger::{self, Channel, Kind, REMINDER, delivery::Delivery, history, status},
     legacy::Entry,
     pass::{Pass, dry_run, window::Window},
     platform::{

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{case::Case, rules::Rules};
 use crate::{
-    ledger::{Channel, Kind, WINDOW_PASSED, close::LAST_MOMENT, history::Delivery, status},
+    ledger::{Channel, Kind, WINDOW_PASSED, close::LAST_MOMENT, delivery::Delivery, status},
     pass::window::Window,
     time::when,
 };

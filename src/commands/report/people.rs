@@ -11,10 +11,7 @@ use super::{
 };
 use crate::{
     db::{self, Db},
-    ledger::{
-        Channel, Kind,
-        history::{self, Delivery},
-    },
+    ledger::{Channel, Kind, delivery::Delivery, history},
     pass::Pass,
     platform::{self, Participant, facts},
     text,

@@ -1,13 +1,13 @@
 //! Whether one person was reached by one channel.
 
 use anstyle::Style;
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::Serialize;
 
 use crate::{
     ledger::{
         Channel,
-        history::{self, Delivery},
+        delivery::{self, Delivery},
         status,
     },
     pass::Pass,
@@ -71,16 +71,11 @@ impl State {
 #[derive(Serialize)]
 pub struct Reach {
     pub state: State,
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "delivery::optional_utc")]
     pub at: Option<NaiveDateTime>,
     /// Masked.
     pub to: Option<String>,
     pub reason: Option<String>,
-}
-
-fn rfc3339<S: Serializer>(at: &Option<NaiveDateTime>, to: S) -> Result<S::Ok, S::Error> {
-    let text = at.map(|at| at.and_utc().to_rfc3339_opts(SecondsFormat::Secs, true));
-    text.serialize(to)
 }
 
 impl Reach {
@@ -98,7 +93,7 @@ impl Reach {
         Self {
             state,
             at: row.sent_at.filter(|_| row.is_sent()),
-            to: row.recipient.as_deref().map(history::mask),
+            to: row.to(),
             reason: row.fault(),
         }
     }

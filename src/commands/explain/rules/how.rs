@@ -1,11 +1,7 @@
 //! Whether a channel works, and reaches the person.
 
 use super::{Case, Rule};
-use crate::{
-    config,
-    ledger::{Channel, history},
-    pass::line,
-};
+use crate::{config, ledger::Channel, pass::line, text};
 
 pub fn rules(case: &Case, channel: Channel) -> Vec<Rule> {
     let on = on(case, channel);
@@ -79,7 +75,7 @@ fn opted_in(case: &Case, has_number: bool) -> Rule {
 /// Whether what the user's record has can be written to.
 fn reached(case: &Case, channel: Channel, rule: &'static str, typed: &str) -> Rule {
     match line::address(channel, typed, case.pass.config) {
-        Ok(recipient) => Rule::holds(rule, true, history::mask(&recipient)),
+        Ok(recipient) => Rule::holds(rule, true, text::mask(&recipient)),
         Err(fault) => Rule::holds(rule, false, fault.reason),
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Case, Rule, who};
 use crate::{
-    ledger::{Channel, Kind, history::Delivery},
+    ledger::{Channel, Kind, delivery::Delivery},
     pass::{take, window::Window},
     text,
     time::when,

@@ -1,0 +1,145 @@
+//! A row of the ledger as people see it.
+
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use diesel::Queryable;
+use serde::{Serialize, Serializer};
+
+use super::{CORRECTED, Channel, Kind, status};
+use crate::{db::Lossy, text};
+
+/// A row. Its times are UTC, but for the start.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Queryable, Serialize)]
+pub struct Delivery {
+    pub id: i64,
+    pub session_id: i64,
+    pub user_id: i64,
+    pub channel: String,
+    pub kind: String,
+    pub lead_minutes: i32,
+    /// The platform's digits.
+    #[diesel(deserialize_as = Lossy)]
+    pub scheduled_at: String,
+    pub status: String,
+    pub attempts: i32,
+    #[serde(serialize_with = "optional_utc")]
+    pub next_attempt_at: Option<NaiveDateTime>,
+    pub claimed_by: Option<String>,
+    #[serde(serialize_with = "optional_utc")]
+    pub claimed_at: Option<NaiveDateTime>,
+    #[serde(serialize_with = "optional_utc")]
+    pub lease_until: Option<NaiveDateTime>,
+    #[serde(serialize_with = "masked")]
+    pub recipient: Option<String>,
+    /// Our Message-ID, or Twilio's SID.
+    pub message_id: Option<String>,
+    pub error_code: Option<String>,
+    pub error: Option<String>,
+    #[serde(serialize_with = "optional_utc")]
+    pub sent_at: Option<NaiveDateTime>,
+    pub delivery_status: Option<String>,
+    #[serde(serialize_with = "utc")]
+    pub created_at: NaiveDateTime,
+    #[serde(serialize_with = "utc")]
+    pub updated_at: NaiveDateTime,
+}
+
+/// The columns of [`Delivery`], in its order.
+macro_rules! delivery {
+    () => {
+        (
+            ledger::id,
+            ledger::course_session_id,
+            ledger::user_id,
+            ledger::channel,
+            ledger::kind,
+            ledger::lead_minutes,
+            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            ledger::status,
+            ledger::attempts,
+            ledger::next_attempt_at,
+            ledger::claimed_by,
+            ledger::claimed_at,
+            ledger::lease_until,
+            ledger::recipient,
+            ledger::message_id,
+            ledger::error_code,
+            ledger::error,
+            ledger::sent_at,
+            ledger::delivery_status,
+            ledger::created_at,
+            ledger::updated_at,
+        )
+    };
+}
+
+pub(super) use delivery;
+
+impl Delivery {
+    pub fn channel(&self) -> Option<Channel> {
+        let named = |channel: &Channel| channel.name() == self.channel;
+        Channel::ALL.into_iter().find(named)
+    }
+
+    pub fn is_of(&self, channel: Channel) -> bool {
+        self.channel == channel.name()
+    }
+
+    pub fn kind(&self) -> Kind {
+        Kind::named(&self.kind)
+    }
+
+    pub fn is_sent(&self) -> bool {
+        self.status == status::SENT
+    }
+
+    /// When it was sent, else when something last happened to it.
+    pub fn at(&self) -> DateTime<Utc> {
+        self.sent_at.unwrap_or(self.updated_at).and_utc()
+    }
+
+    /// Of what was sent, what Twilio has said since.
+    pub fn state(&self) -> &str {
+        let fate = self.delivery_status.as_deref();
+        let fate = fate.filter(|fate| ["delivered", "read"].contains(fate));
+        fate.filter(|_| self.is_sent()).unwrap_or(&self.status)
+    }
+
+    /// Cancelled so that it is made again where its reason goes: whoever hears by a correction needs no reminder.
+    pub fn is_open_again(&self) -> bool {
+        self.status == status::CANCELLED && self.error_code.as_deref() != Some(CORRECTED)
+    }
+
+    /// Where it went, as it may be shown.
+    pub fn to(&self) -> Option<String> {
+        self.recipient.as_deref().map(text::mask)
+    }
+
+    /// What was last in its way: code and reason.
+    pub fn fault(&self) -> Option<String> {
+        match (&self.error_code, &self.error) {
+            (Some(code), Some(error)) => Some(format!("{code}: {error}")),
+            (code, error) => code.clone().or(error.clone()),
+        }
+    }
+
+    /// The host whose pass has claimed it last: of `host:process:moment`.
+    pub fn host(&self) -> Option<&str> {
+        self.claimed_by.as_deref()?.rsplitn(3, ':').last()
+    }
+}
+
+fn masked<S: Serializer>(recipient: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    recipient.as_deref().map(text::mask).serialize(to)
+}
+
+fn rfc3339(time: &NaiveDateTime) -> String {
+    time.and_utc().to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn utc<S: Serializer>(time: &NaiveDateTime, to: S) -> Result<S::Ok, S::Error> {
+    rfc3339(time).serialize(to)
+}
+
+pub fn optional_utc<S: Serializer>(time: &Option<NaiveDateTime>, to: S) -> Result<S::Ok, S::Error> {
+    time.as_ref().map(rfc3339).serialize(to)
+}
