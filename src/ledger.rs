@@ -22,7 +22,7 @@ use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
     NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
     TextExpressionMethods,
-    dsl::{count_star, sql},
+    dsl::sql,
     sql_types::{Bool, Text},
     update,
 };
@@ -188,27 +188,6 @@ pub fn waiting(db: &mut Db, channel: Channel) -> QueryResult<i64> {
         .filter(ledger::channel.eq(channel.name()))
         .count()
         .get_result(db)
-}
-
-/// When the newest row was last written to; `None` for an empty ledger.
-pub fn newest(db: &mut Db) -> QueryResult<Option<DateTime<Utc>>> {
-    let newest = ledger::table
-        .order(ledger::id.desc())
-        .select(ledger::updated_at)
-        .limit(1);
-    let newest = newest.load::<NaiveDateTime>(db)?.pop();
-    Ok(newest.map(|time| time.and_utc()))
-}
-
-/// What has come to need a person since then: how many rows, by status.
-pub fn unsettled_since(db: &mut Db, since: DateTime<Utc>) -> QueryResult<Vec<(String, i64)>> {
-    ledger::table
-        .filter(ledger::status.eq_any([status::FAILED, status::UNKNOWN]))
-        .filter(ledger::updated_at.ge(since.naive_utc()))
-        .group_by(ledger::status)
-        .select((ledger::status, count_star()))
-        .order(ledger::status)
-        .load(db)
 }
 
 /// Marks a row after which its user is not to be written to, when the platform could not be told so.

@@ -12,17 +12,19 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use chrono::{DateTime, Utc};
+
 use crate::config::Database;
 
 /// The usual `STATE_DIRECTORY`: the crontab and systemd have it in their environment, a person who looks has not.
 const USUAL: &str = "/var/lib/reminders";
 
 /// When the last pass on this host began, as far as it has left its lock where this user finds it.
-pub fn last_pass(database: &Database) -> Option<SystemTime> {
+pub fn last_pass(database: &Database) -> Option<DateTime<Utc>> {
     let name = file_name(database);
     let folders = [state_folder(), USUAL.into(), temporary_folder()];
     let begun = |folder: &PathBuf| fs::metadata(folder.join(&name)).ok()?.modified().ok();
-    folders.iter().filter_map(begun).max()
+    folders.iter().filter_map(begun).max().map(DateTime::from)
 }
 
 /// Held for as long as the value lives.

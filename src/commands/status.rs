@@ -105,7 +105,7 @@ impl Status {
         Ok(Self {
             now: local(now, zone),
             zone: zone.0.to_string(),
-            last_pass: lock::last_pass(&config.database).map(|at| moment(at.into(), None)),
+            last_pass: lock::last_pass(&config.database).map(|at| moment(at, None)),
             last_written: written.map(|row| moment(row.updated_at.and_utc(), row.host())),
             mail: channelled(db, Channel::Mail, &config.mail, mail, now)?,
             whatsapp: channelled(db, Channel::Whatsapp, &config.whatsapp, whatsapp, now)?,

@@ -164,6 +164,20 @@ fn ended(db: &mut Db, zone: Zone, since: DateTime<Utc>) -> QueryResult<Vec<Count
         .load(db)
 }
 
+/// How many rows have come to need a person since then, by status.
+pub fn counts_in_need(
+    db: &mut Db,
+    zone: Zone,
+    since: DateTime<Utc>,
+) -> QueryResult<Vec<(String, i64)>> {
+    ledger::table
+        .filter(ended_since(&IN_NEED, zone, since))
+        .group_by(ledger::status)
+        .order(ledger::status)
+        .select((ledger::status, count_star()))
+        .load(db)
+}
+
 /// The newest rows that have come to need a person since then, so many at most.
 pub fn in_need(
     db: &mut Db,

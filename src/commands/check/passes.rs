@@ -1,17 +1,16 @@
 //! Whether passes run, and what they have left for a person.
 
-use std::time::SystemTime;
-
 use anyhow::Result;
 use chrono::{DateTime, Duration, Utc};
+use chrono_tz::Tz;
 
 use super::{chain::Chain, database::Found};
 use crate::{
     config::{self, Config},
     db::Db,
-    ledger::{self, Channel},
-    lock,
-    time::rough,
+    ledger::{self, Channel, overview},
+    lock, platform,
+    time::{Zone, rough},
 };
 
 /// Cron begins one every minute.
@@ -19,11 +18,11 @@ const LATE: Duration = Duration::minutes(5);
 
 pub fn look(chain: &mut Chain, db: &mut Db, config: &Config, found: &Found, now: DateTime<Utc>) {
     chain.look("pass", |chain| {
-        let ledger = if found.has_ledger {
-            ledger::newest(db)?
-        } else {
-            None
+        let written = match found.has_ledger {
+            true => overview::last_written(db)?,
+            false => None,
         };
+        let ledger = written.map(|row| row.updated_at.and_utc());
         let here = lock::last_pass(&config.database);
         last(chain, here, ledger, now);
         Ok(())
@@ -37,7 +36,9 @@ pub fn look(chain: &mut Chain, db: &mut Db, config: &Config, found: &Found, now:
     {
         chain.look("held", |chain| held(chain, db, channel, now));
     }
-    chain.look("failed", |chain| unsettled(chain, db, now));
+    // The zone only bounds how far back is read; a link of its own says when nobody knows it.
+    let zone = platform::zone(config, db).unwrap_or(Zone(Tz::UTC));
+    chain.look("failed", |chain| in_need(chain, db, zone, now));
 }
 
 fn is_on(config: &Config, channel: Channel) -> bool {
@@ -51,14 +52,14 @@ fn is_on(config: &Config, channel: Channel) -> bool {
 /// users of this one, are known by the ledger alone.
 fn last(
     chain: &mut Chain,
-    here: Option<SystemTime>,
+    here: Option<DateTime<Utc>>,
     ledger: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) {
     let ago = |time: DateTime<Utc>| rough(now - time);
     let late = |time: &DateTime<Utc>| now - *time > LATE;
     let cure = "is the crontab line there, and does cron run?";
-    match (here.map(DateTime::<Utc>::from), ledger) {
+    match (here, ledger) {
         (Some(here), _) if !late(&here) => {
             chain.ok("pass", format!("the last one began {} ago", ago(here)));
         }
@@ -93,8 +94,8 @@ fn held(chain: &mut Chain, db: &mut Db, channel: Channel, now: DateTime<Utc>) ->
 }
 
 /// What needs a person.
-fn unsettled(chain: &mut Chain, db: &mut Db, now: DateTime<Utc>) -> Result<()> {
-    let counts = ledger::unsettled_since(db, now - Duration::hours(24))?;
+fn in_need(chain: &mut Chain, db: &mut Db, zone: Zone, now: DateTime<Utc>) -> Result<()> {
+    let counts = overview::counts_in_need(db, zone, now - Duration::hours(24))?;
     if counts.is_empty() {
         chain.ok("failed", "nothing in the last 24 hours");
         return Ok(());
@@ -118,7 +119,7 @@ mod tests {
         let before = |minutes| now - Duration::minutes(minutes);
         let (here, ledger) = (here.map(before), ledger.map(before));
         let mut chain = Chain::default();
-        last(&mut chain, here.map(SystemTime::from), ledger, now);
+        last(&mut chain, here, ledger, now);
         anstream::adapter::strip_str(&chain.to_string()).to_string()
     }
 

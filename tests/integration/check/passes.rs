@@ -126,6 +126,13 @@ fn what_waits_for_a_person_is_counted() {
         "warn",
         "1 unknown in the last 24 hours",
     );
+    platform.sql("UPDATE session_reminder_deliveries SET status = 'missed'");
+    says(
+        &check(&platform),
+        "failed",
+        "warn",
+        "1 missed in the last 24 hours",
+    );
     platform.sql("UPDATE session_reminder_deliveries SET updated_at = '2026-01-05 10:00:00'");
     says(&check(&platform), "failed", "ok", "nothing");
 }
