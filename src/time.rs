@@ -4,7 +4,8 @@
 use std::time::Instant;
 
 use chrono::{
-    DateTime, Datelike, Duration, LocalResult, NaiveDateTime, Offset, SubsecRound, TimeZone, Utc,
+    DateTime, Datelike, Duration, LocalResult, NaiveDateTime, Offset, SecondsFormat, SubsecRound,
+    TimeZone, Utc,
 };
 use chrono_tz::Tz;
 
@@ -61,6 +62,33 @@ impl Clock {
 pub fn when(zone: Tz, moment: DateTime<Utc>) -> String {
     let local = moment.with_timezone(&zone);
     local.format("%a %Y-%m-%d %H:%M %Z").to_string()
+}
+
+/// A moment in a table, without the year where that is this one: `11-23 15:55:07`.
+pub fn to_the_second(moment: DateTime<Utc>, zone: Zone, now: DateTime<Utc>) -> String {
+    without_this_year(moment, zone, now, ["%m-%d %H:%M:%S", DIGITS])
+}
+
+/// The same to the minute: `11-23 15:55`.
+pub fn to_the_minute(moment: DateTime<Utc>, zone: Zone, now: DateTime<Utc>) -> String {
+    without_this_year(moment, zone, now, ["%m-%d %H:%M", "%Y-%m-%d %H:%M"])
+}
+
+fn without_this_year(
+    moment: DateTime<Utc>,
+    zone: Zone,
+    now: DateTime<Utc>,
+    [short, long]: [&str; 2],
+) -> String {
+    let wall = zone.wall(moment);
+    let this_year = wall.year() == zone.wall(now).year();
+    let format = if this_year { short } else { long };
+    wall.format(format).to_string()
+}
+
+/// A moment for programs: `2026-11-23T08:55:00Z`.
+pub fn rfc3339(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// An inclusive range of wall-clock digits.

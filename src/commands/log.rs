@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Result, anyhow};
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 
 use super::send;
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     platform::{self, profile},
     table::{self, Cell, Table},
     text,
-    time::{DIGITS, Zone},
+    time::{Zone, to_the_second},
 };
 
 /// How often `--follow` looks.
@@ -131,7 +131,7 @@ fn filled(mut table: Table, entries: &[Delivery], zone: Zone, now: DateTime<Utc>
     for entry in entries {
         table.row([
             Cell::number(entry.id),
-            Cell::new(time(entry.at(), zone, now)),
+            Cell::new(to_the_second(entry.at(), zone, now)),
             Cell::number(entry.session_id),
             Cell::number(entry.user_id),
             Cell::new(&entry.channel),
@@ -140,14 +140,6 @@ fn filled(mut table: Table, entries: &[Delivery], zone: Zone, now: DateTime<Utc>
         ]);
     }
     table
-}
-
-/// The platform's wall clock, without this year.
-pub(super) fn time(instant: DateTime<Utc>, zone: Zone, now: DateTime<Utc>) -> String {
-    let wall = zone.wall(instant);
-    let this_year = wall.year() == zone.wall(now).year();
-    let format = if this_year { "%m-%d %H:%M:%S" } else { DIGITS };
-    wall.format(format).to_string()
 }
 
 pub(super) fn state(entry: &Delivery) -> Cell {

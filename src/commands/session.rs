@@ -2,7 +2,7 @@
 //! ledger alone where it is gone.
 
 use anyhow::{Context, Result, anyhow};
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::Serialize;
 
 use crate::{
@@ -122,7 +122,7 @@ pub fn find(
         return Err(unknown(db, ground, id, zone.wall(now)));
     };
     let starts = session.start(zone);
-    session.starts_at = starts.map(|time| time.to_rfc3339_opts(SecondsFormat::Secs, true));
+    session.starts_at = starts.map(time::rfc3339);
     Ok(session)
 }
 

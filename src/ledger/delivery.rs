@@ -1,11 +1,11 @@
 //! A row of the ledger as people see it.
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::Queryable;
 use serde::{Serialize, Serializer};
 
 use super::{CORRECTED, Channel, Kind, status};
-use crate::{db::Lossy, text};
+use crate::{db::Lossy, text, time};
 
 /// A row. Its times are UTC, but for the start.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Queryable, Serialize)]
@@ -132,14 +132,11 @@ fn masked<S: Serializer>(recipient: &Option<String>, to: S) -> Result<S::Ok, S::
     recipient.as_deref().map(text::mask).serialize(to)
 }
 
-fn rfc3339(time: &NaiveDateTime) -> String {
-    time.and_utc().to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
 fn utc<S: Serializer>(time: &NaiveDateTime, to: S) -> Result<S::Ok, S::Error> {
-    rfc3339(time).serialize(to)
+    time::rfc3339(time.and_utc()).serialize(to)
 }
 
 pub fn optional_utc<S: Serializer>(time: &Option<NaiveDateTime>, to: S) -> Result<S::Ok, S::Error> {
-    time.as_ref().map(rfc3339).serialize(to)
+    let text = time.map(|time| time::rfc3339(time.and_utc()));
+    text.serialize(to)
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use chrono::SecondsFormat;
 use serde::Serialize;
 
 use super::scene::Scene;
@@ -11,6 +10,7 @@ use crate::{
     message::MailMessage,
     table::{Cell, FAINT, Table},
     text::visible_lines,
+    time,
     whatsapp::Request,
 };
 
@@ -54,7 +54,6 @@ pub struct Whatsapp {
 
 impl Shown {
     pub fn new(scene: &Scene) -> Self {
-        let utc = |time| chrono::DateTime::to_rfc3339_opts(time, SecondsFormat::Secs, true);
         let wall = |time| format!("{} ({})", scene.zone.wall(time), scene.zone.0);
         let made_up = "made up".to_owned();
         let named = |id: Option<i64>| id.map_or(made_up.clone(), |id| id.to_string());
@@ -63,8 +62,8 @@ impl Shown {
             session_id: scene.session,
             user_id: scene.user,
             kind,
-            starts_at: utc(&scene.start),
-            rendered_at: utc(&scene.at),
+            starts_at: time::rfc3339(scene.start),
+            rendered_at: time::rfc3339(scene.at),
             notes: Vec::new(),
             mail: None,
             whatsapp: None,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Duration, Utc};
+use chrono::{DateTime, Duration};
 
 use super::{
     Channelled, Message, Moment, Status,
@@ -12,7 +12,7 @@ use crate::{
     commands::log,
     ledger::overview::Outcomes,
     table::{self, Cell, Table},
-    time::{self, Zone},
+    time,
 };
 
 impl fmt::Display for Status {
@@ -65,7 +65,10 @@ impl Status {
     fn digits(&self, rfc3339: &str) -> String {
         let instant = DateTime::parse_from_rfc3339(rfc3339);
         let (zone, now) = self.clock;
-        instant.map_or_else(|_| rfc3339.into(), |at| log::time(at.to_utc(), zone, now))
+        instant.map_or_else(
+            |_| rfc3339.into(),
+            |at| time::to_the_second(at.to_utc(), zone, now),
+        )
     }
 
     fn sessions(&self) -> Table {
@@ -88,7 +91,7 @@ impl Status {
         let start = zone.parse(&session.scheduled_at);
         start.map_or_else(
             || session.scheduled_at.clone(),
-            |start| minute(start, zone, now),
+            |start| time::to_the_minute(start, zone, now),
         )
     }
 
@@ -101,7 +104,7 @@ impl Status {
                 let same_day = zone.wall(start).date() == zone.wall(opens).date();
                 match same_day {
                     true => zone.wall(opens).format("%H:%M").to_string(),
-                    false => minute(opens, zone, now),
+                    false => time::to_the_minute(opens, zone, now),
                 }
             }
             _ => "-".into(),
@@ -212,18 +215,6 @@ fn count(count: &Count) -> String {
         0 => count.participants.to_string(),
         told => format!("{told}/{}", count.participants),
     }
-}
-
-/// The platform's wall clock to the minute, without this year.
-fn minute(instant: DateTime<Utc>, zone: Zone, now: DateTime<Utc>) -> String {
-    let wall = zone.wall(instant);
-    let this_year = wall.year() == zone.wall(now).year();
-    let format = if this_year {
-        "%m-%d %H:%M"
-    } else {
-        "%Y-%m-%d %H:%M"
-    };
-    wall.format(format).to_string()
 }
 
 /// An eighth to eight eighths of `most`; a dot for nothing, so that nothing is told from little.
