@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use super::send;
@@ -21,7 +21,6 @@ use crate::{
     output,
     platform::{self, profile},
     table::{self, Cell, Table},
-    text,
     time::{Zone, to_the_second},
 };
 
@@ -61,10 +60,7 @@ fn user(db: &mut Db, who: &str) -> Result<i64> {
         (true, _) => profile::user_id(db, who)?,
         (false, id) => id.ok(),
     };
-    found.ok_or_else(|| {
-        let who = text::one_line(who, 100);
-        anyhow!("there is no user {who:?}: give a user's numeric id or email address")
-    })
+    found.ok_or_else(|| profile::unknown(who))
 }
 
 fn show(db: &mut Db, args: &cli::Log, wanted: &Wanted, zone: Zone) -> Result<Exit> {

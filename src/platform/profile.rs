@@ -14,6 +14,7 @@ use crate::{
         schema::{user_profiles as profiles, users},
     },
     exit::{self, Exit},
+    text::one_line,
 };
 
 /// A user's profile, as far as reminders go.
@@ -31,12 +32,7 @@ pub struct Profile {
 /// When there is no such user, or the platform has no such tables.
 pub fn find(db: &mut Db, who: &str) -> Result<Profile> {
     check_tables(db)?;
-    let user_id = user_id(db, who.trim())?.ok_or_else(|| {
-        anyhow!(
-            "there is no user {:?}: give a user's numeric id or email address",
-            crate::text::one_line(who, 100)
-        )
-    })?;
+    let user_id = user_id(db, who.trim())?.ok_or_else(|| unknown(who))?;
     // Of several profiles the one with the lowest id counts, as in Laravel's `hasOne`.
     let found = profiles::table
         .filter(profiles::user_id.eq(user_id))
@@ -54,6 +50,12 @@ pub fn find(db: &mut Db, who: &str) -> Result<Profile> {
         phone,
         opted_in,
     })
+}
+
+/// That `who` names nobody.
+pub fn unknown(who: &str) -> anyhow::Error {
+    let who = one_line(who, 100);
+    anyhow!("there is no user {who:?}: give a user's numeric id or email address")
 }
 
 fn check_tables(db: &mut Db) -> Result<()> {

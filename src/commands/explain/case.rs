@@ -240,11 +240,11 @@ fn user_id(db: &mut Db, ground: &Ground, session: i64, who: &str) -> Result<i64>
     {
         return Ok(id);
     }
+    if ground.platform.is_some() {
+        return Err(profile::unknown(who));
+    }
     let who = text::one_line(who, 100);
-    Err(match ground.platform {
-        Some(_) => anyhow!("there is no user {who:?}: give a user's numeric id or email address"),
-        None => anyhow!(
-            "the view session_participants lists no user {who:?}: give a numeric id or email address that it has"
-        ),
-    })
+    Err(anyhow!(
+        "the view session_participants lists no user {who:?}: give a numeric id or email address that it has"
+    ))
 }
