@@ -182,18 +182,6 @@ pub fn listed_user(db: &mut Db, who: &str) -> QueryResult<Option<i64>> {
         .optional()
 }
 
-/// The next sessions that somebody takes part in, so many at most.
-pub fn next_sessions(db: &mut Db, after: NaiveDateTime, limit: i64) -> QueryResult<Vec<i64>> {
-    let sessions: Vec<(NaiveDateTime, i64)> = participants::table
-        .filter(participants::scheduled_at.gt(after))
-        .order((participants::scheduled_at, participants::session_id))
-        .select((participants::scheduled_at, participants::session_id))
-        .distinct()
-        .limit(limit)
-        .load(db)?;
-    Ok(sessions.into_iter().map(|(_, id)| id).collect())
-}
-
 /// What the platform says now of these sessions × these users: a superset of the pairs asked for.
 pub fn participants_of(
     db: &mut Db,

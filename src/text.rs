@@ -50,6 +50,12 @@ pub fn tidy_lines(text: &str) -> String {
     tidy
 }
 
+/// `12, 15, 16`.
+pub fn list(ids: &[i64]) -> String {
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    ids.join(", ")
+}
+
 /// An address or a number as it may be shown.
 pub fn mask(recipient: &str) -> String {
     match recipient.contains('@') {

@@ -12,14 +12,15 @@ use crate::{
     platform::{
         self, facts,
         standing::Standing,
+        upcoming,
         view::{self, Platform},
     },
     text,
     time::{self, Zone},
 };
 
-/// How many sessions are named to somebody who named none that there is.
-const NAMED: i64 = 5;
+/// How many sessions or participants are named to somebody who named none that there is.
+pub const NAMED: usize = 5;
 /// The longest title that is shown.
 const TITLE: usize = 60;
 
@@ -162,18 +163,18 @@ fn of_ledger(db: &mut Db, id: i64) -> Result<Option<Session>> {
 fn unknown(db: &mut Db, ground: &Ground, id: i64, now: NaiveDateTime) -> anyhow::Error {
     let next = match &ground.platform {
         Some(_) => facts::next_sessions(db, now, NAMED),
-        None => platform::next_sessions(db, now, NAMED),
+        None => upcoming::next(db, now, NAMED),
     };
-    let next: Vec<String> = next
-        .unwrap_or_default()
-        .iter()
-        .map(i64::to_string)
-        .collect();
+    not_among(&format!("session {id}"), &next.unwrap_or_default())
+}
+
+/// That there is no such session, but these.
+pub fn not_among(session: &str, next: &[i64]) -> anyhow::Error {
     match next.is_empty() {
-        true => anyhow!("there is no session {id}, and none that is still to start"),
+        true => anyhow!("there is no {session}, and none that is still to start"),
         false => anyhow!(
-            "there is no session {id}: sessions that start soon are {} (`reminders status`)",
-            next.join(", ")
+            "there is no {session}: sessions that start soon are {} (`reminders status`)",
+            text::list(next)
         ),
     }
 }

@@ -182,7 +182,7 @@ struct Id {
 }
 
 /// The next sessions, so many at most.
-pub fn next_sessions(db: &mut Db, after: NaiveDateTime, limit: i64) -> QueryResult<Vec<i64>> {
+pub fn next_sessions(db: &mut Db, after: NaiveDateTime, limit: usize) -> QueryResult<Vec<i64>> {
     let query = format!(
         "SELECT CAST(id AS CHAR(20)) AS id FROM course_sessions WHERE scheduled_at > '{}'
         ORDER BY scheduled_at, course_sessions.id LIMIT {limit}",

@@ -29,6 +29,20 @@ const LOOK: i64 = 1000;
 
 /// The next sessions, so many at most, nearest start first.
 pub fn upcoming(db: &mut Db, after: NaiveDateTime, count: usize) -> QueryResult<Vec<Upcoming>> {
+    let starts = starts(db, after, count)?;
+    counted(db, starts)
+}
+
+/// Their ids alone.
+pub fn next(db: &mut Db, after: NaiveDateTime, count: usize) -> QueryResult<Vec<i64>> {
+    let starts = starts(db, after, count)?;
+    let mut next: Vec<(String, i64)> = starts.into_iter().map(|(id, at)| (at, id)).collect();
+    next.sort();
+    Ok(next.into_iter().map(|(_, id)| id).collect())
+}
+
+/// The next sessions and their starts.
+fn starts(db: &mut Db, after: NaiveDateTime, count: usize) -> QueryResult<BTreeMap<i64, String>> {
     let mut starts: BTreeMap<i64, String> = BTreeMap::new();
     // Counting them all by session would read every participant of the future.
     while starts.len() < count {
@@ -44,16 +58,20 @@ pub fn upcoming(db: &mut Db, after: NaiveDateTime, count: usize) -> QueryResult<
             ))
             .load(db)?;
         let all = rows.len() < LOOK as usize;
-        for (session, start) in rows {
-            if starts.len() < count || starts.contains_key(&session) {
-                starts.entry(session).or_insert_with(|| start.into());
+        let text = |(session, start): (i64, Lossy)| (String::from(start), session);
+        let mut rows: Vec<(String, i64)> = rows.into_iter().map(text).collect();
+        // Of the same start the lowest id comes first. The database would have to sort the whole future for that.
+        rows.sort();
+        for (start, session) in rows {
+            if starts.len() < count {
+                starts.entry(session).or_insert(start);
             }
         }
         if all {
             break;
         }
     }
-    counted(db, starts)
+    Ok(starts)
 }
 
 /// These sessions with their participants; one that an operator's own view lists twice is one.

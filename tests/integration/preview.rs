@@ -172,7 +172,7 @@ fn an_unknown_session_or_user_is_named_with_those_there_are() {
     says(&["preview", "99"], &["no session 99", "are 5"]);
     says(
         &["preview", "1", "eve@example.org"],
-        &["\"eve@example.org\"", "34, 35"],
+        &["\"eve@example.org\"", "34, 35", "reminders explain 1 USER"],
     );
     says(&["preview", "1", "99"], &["\"99\"", "34, 35"]);
     platform.run(&["preview", "abc"]).exits(2);

@@ -6,18 +6,17 @@ use chrono_tz::Tz;
 
 use crate::{
     cli,
+    commands::session::{NAMED, not_among},
     config::Config,
     db::Db,
     ledger::{Channel, Kind, correct::told},
     message::{News, sample},
     pass::{take, window::Window},
-    platform::{self, Participant, standing::has_cancellations},
-    text::one_line,
+    platform::{self, Participant, standing::has_cancellations, upcoming},
+    text::{list, one_line},
     time::{DIGITS, Zone},
 };
 
-/// So many sessions or participants are named to somebody who named none that there is.
-const NAMED: usize = 5;
 /// How far a session has moved of which nobody was told anything yet.
 const MOVED: Duration = Duration::days(1);
 
@@ -152,7 +151,7 @@ fn moment(windows: &[Window], start: DateTime<Utc>, now: DateTime<Utc>) -> DateT
 }
 
 fn next(db: &mut Db, zone: Zone, now: DateTime<Utc>) -> Result<i64> {
-    let next = platform::next_sessions(db, zone.wall(now), 1)?;
+    let next = upcoming::next(db, zone.wall(now), 1)?;
     next.first().copied().ok_or_else(|| {
         anyhow!("no session that is still to start has a participant: name one, or use --sample")
     })
@@ -190,25 +189,20 @@ fn somebody(
 }
 
 fn unknown(db: &mut Db, session: i64, zone: Zone, now: DateTime<Utc>) -> Result<anyhow::Error> {
-    let next = platform::next_sessions(db, zone.wall(now), NAMED as i64)?;
-    let others = match next.is_empty() {
-        true => "none that is still to start has one".to_owned(),
-        false => format!("the next ones that have are {}", listed(next)),
-    };
-    Ok(anyhow!(
-        "there is no session {session} with a participant: {others}"
-    ))
+    let next = upcoming::next(db, zone.wall(now), NAMED)?;
+    let wanted = format!("session {session} with a participant");
+    Ok(not_among(&wanted, &next))
 }
 
 /// `people` is not empty.
 fn choose(people: Vec<Participant>, session: i64, user: Option<&str>) -> Result<Participant> {
-    let some = people.iter().take(NAMED).map(|one| one.user_id).collect();
+    let some: Vec<i64> = people.iter().take(NAMED).map(|one| one.user_id).collect();
     let chosen = people.into_iter().find(|one| is_meant(one, user));
     chosen.ok_or_else(|| {
+        let (user, some) = (one_line(user.unwrap_or_default(), 100), list(&some));
         anyhow!(
-            "user {:?} takes no part in session {session}: give the id or email address of a participant, such as {}",
-            one_line(user.unwrap_or_default(), 100),
-            listed(some)
+            "user {user:?} takes no part in session {session}: give the id or email address of a participant, such as {some}, \
+             or see why with `reminders explain {session} USER`"
         )
     })
 }
@@ -222,11 +216,6 @@ fn is_meant(one: &Participant, user: Option<&str>) -> bool {
         Ok(id) => one.user_id == id,
         Err(_) => email.to_lowercase() == user.to_lowercase(),
     }
-}
-
-fn listed(ids: Vec<i64>) -> String {
-    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-    ids.join(", ")
 }
 
 #[cfg(test)]
