@@ -9,10 +9,12 @@ pub mod enqueue;
 pub mod follow;
 pub mod history;
 pub mod journal;
+mod opted_out;
 pub mod overview;
 pub mod prune;
 pub mod record;
 pub mod retry;
+mod standing;
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests;
@@ -21,14 +23,15 @@ use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
     NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
-    TextExpressionMethods,
-    dsl::sql,
-    sql_types::{Bool, Text},
-    update,
+    TextExpressionMethods, sql_types::Bool,
 };
 
+pub use self::{
+    opted_out::{forget_opt_out, opted_out, remember_opt_out},
+    standing::{Standing, standing},
+};
 use crate::{
-    db::{Backend, Db, Lossy, schema::session_reminder_deliveries as ledger, text_or},
+    db::{Backend, Db, schema::session_reminder_deliveries as ledger, text_or},
     time::WallRange,
 };
 
@@ -190,37 +193,6 @@ pub fn waiting(db: &mut Db, channel: Channel) -> QueryResult<i64> {
         .get_result(db)
 }
 
-/// Marks a row after which its user is not to be written to, when the platform could not be told so.
-const OPTED_OUT: &str = "opted_out";
-
-/// Remembers that the recipient of this row has opted out.
-pub fn remember_opt_out(db: &mut Db, row: i64) -> QueryResult<usize> {
-    update(ledger::table.find(row))
-        .set(ledger::delivery_status.eq(OPTED_OUT))
-        .execute(db)
-}
-
-/// The users who have opted out by their own word, whatever the platform says.
-pub fn opted_out(db: &mut Db) -> QueryResult<Vec<i64>> {
-    ledger::table
-        .filter(ledger::status.eq(status::FAILED))
-        .filter(ledger::channel.eq(Channel::Whatsapp.name()))
-        .filter(ledger::delivery_status.eq(OPTED_OUT))
-        .select(ledger::user_id)
-        .distinct()
-        .load(db)
-}
-
-/// The user wants messages again.
-pub fn forget_opt_out(db: &mut Db, user: i64) -> QueryResult<usize> {
-    let told = ledger::table
-        .filter(ledger::user_id.eq(user))
-        .filter(ledger::delivery_status.eq(OPTED_OUT));
-    update(told)
-        .set(ledger::delivery_status.eq(None::<String>))
-        .execute(db)
-}
-
 /// Whether any row is still to be moved on.
 pub fn has_open_rows(db: &mut Db) -> QueryResult<bool> {
     // In the order of the index, or a planner that has seen a busy minute reads the whole ledger in every idle one.
@@ -270,59 +242,4 @@ pub fn last_stop(db: &mut Db, channel: Channel) -> QueryResult<Option<Stop>> {
         .select((ledger::error_code.assume_not_null(), ledger::updated_at))
         .first(db)
         .optional()
-}
-
-/// A row that stands for a participant's reminder.
-#[derive(Queryable)]
-pub struct Standing {
-    pub session_id: i64,
-    pub user_id: i64,
-    pub lead_minutes: i32,
-    #[diesel(deserialize_as = Lossy)]
-    pub scheduled_at: String,
-    pub status: String,
-    next_attempt_at: Option<NaiveDateTime>,
-    error: Option<String>,
-}
-
-impl Standing {
-    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
-        self.next_attempt_at.is_none_or(|at| at <= now.naive_utc())
-    }
-
-    /// Why nothing more is sent now, in words.
-    pub fn describe(&self) -> String {
-        let what = match (self.status.as_str(), self.next_attempt_at) {
-            (status::PENDING, Some(at)) => format!("to be tried again at {at} UTC"),
-            (status::SENDING, _) => "being sent by another pass".to_owned(),
-            (other, _) => format!("already {other}"),
-        };
-        match &self.error {
-            Some(error) => format!("{what}: {error}"),
-            None => what,
-        }
-    }
-}
-
-/// The rows of these sessions that keep a reminder from being made again.
-pub fn standing(db: &mut Db, channel: Channel, sessions: Vec<i64>) -> QueryResult<Vec<Standing>> {
-    ledger::table
-        .filter(ledger::course_session_id.eq_any(sessions))
-        .filter(ledger::channel.eq(channel.name()))
-        .filter(ledger::kind.eq(REMINDER))
-        .filter(
-            ledger::status
-                .ne(status::CANCELLED)
-                .or(ledger::error_code.assume_not_null().eq(CORRECTED)),
-        )
-        .select((
-            ledger::course_session_id,
-            ledger::user_id,
-            ledger::lead_minutes,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
-            ledger::status,
-            ledger::next_attempt_at,
-            ledger::error,
-        ))
-        .load(db)
 }

@@ -16,7 +16,7 @@ use diesel::{
     sql_types::{Bool, Timestamp},
 };
 
-use super::{Channel, Condition, OPTED_OUT, status};
+use super::{Channel, Condition, opted_out::OPTED_OUT, status};
 use crate::db::{Db, schema::session_reminder_deliveries as ledger};
 
 /// The states that no pass moves on.

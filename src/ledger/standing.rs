@@ -1,0 +1,65 @@
+//! The rows that keep a reminder from being made again.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
+    Queryable, RunQueryDsl, dsl::sql, sql_types::Text,
+};
+
+use super::{CORRECTED, Channel, REMINDER, status};
+use crate::db::{Db, Lossy, schema::session_reminder_deliveries as ledger};
+
+/// A row that stands for a participant's reminder.
+#[derive(Queryable)]
+pub struct Standing {
+    pub session_id: i64,
+    pub user_id: i64,
+    pub lead_minutes: i32,
+    #[diesel(deserialize_as = Lossy)]
+    pub scheduled_at: String,
+    pub status: String,
+    next_attempt_at: Option<NaiveDateTime>,
+    error: Option<String>,
+}
+
+impl Standing {
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        self.next_attempt_at.is_none_or(|at| at <= now.naive_utc())
+    }
+
+    /// Why nothing more is sent now, in words.
+    pub fn describe(&self) -> String {
+        let what = match (self.status.as_str(), self.next_attempt_at) {
+            (status::PENDING, Some(at)) => format!("to be tried again at {at} UTC"),
+            (status::SENDING, _) => "being sent by another pass".to_owned(),
+            (other, _) => format!("already {other}"),
+        };
+        match &self.error {
+            Some(error) => format!("{what}: {error}"),
+            None => what,
+        }
+    }
+}
+
+/// The rows of these sessions that keep a reminder from being made again.
+pub fn standing(db: &mut Db, channel: Channel, sessions: Vec<i64>) -> QueryResult<Vec<Standing>> {
+    ledger::table
+        .filter(ledger::course_session_id.eq_any(sessions))
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::kind.eq(REMINDER))
+        .filter(
+            ledger::status
+                .ne(status::CANCELLED)
+                .or(ledger::error_code.assume_not_null().eq(CORRECTED)),
+        )
+        .select((
+            ledger::course_session_id,
+            ledger::user_id,
+            ledger::lead_minutes,
+            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            ledger::status,
+            ledger::next_attempt_at,
+            ledger::error,
+        ))
+        .load(db)
+}
