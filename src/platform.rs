@@ -12,7 +12,6 @@ pub mod view;
 use std::{collections::HashMap, mem};
 
 use anyhow::Result;
-use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
@@ -288,31 +287,12 @@ pub fn newest_change(db: &mut Db, table: &str) -> QueryResult<Option<String>> {
     Ok(newest.into())
 }
 
-/// The next session that somebody takes part in: its title and start.
-pub fn next_session(
-    db: &mut Db,
-    after: NaiveDateTime,
-) -> QueryResult<Option<(Option<String>, String)>> {
-    let rows = participants::table
-        .filter(participants::scheduled_at.gt(after))
-        .order(participants::scheduled_at)
-        .limit(1)
-        .select((
-            participants::session_title,
-            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
-        ))
-        .load::<(Lossy, Lossy)>(db)?;
-    Ok(rows
-        .into_iter()
-        .next()
-        .map(|(title, start)| (title.into(), start.into())))
-}
-
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use chrono::NaiveDateTime;
     use diesel::{
         Connection, SqliteConnection,
         connection::{InstrumentationEvent, SimpleConnection},

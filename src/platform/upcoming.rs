@@ -41,6 +41,23 @@ pub fn next(db: &mut Db, after: NaiveDateTime, count: usize) -> QueryResult<Vec<
     Ok(next.into_iter().map(|(_, id)| id).collect())
 }
 
+/// The next session that somebody takes part in: its title and start.
+pub fn first(db: &mut Db, after: NaiveDateTime) -> QueryResult<Option<(Option<String>, String)>> {
+    let rows = participants::table
+        .filter(participants::scheduled_at.gt(after))
+        .order(participants::scheduled_at)
+        .limit(1)
+        .select((
+            participants::session_title,
+            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
+        ))
+        .load::<(Lossy, Lossy)>(db)?;
+    Ok(rows
+        .into_iter()
+        .next()
+        .map(|(title, start)| (title.into(), start.into())))
+}
+
 /// The next sessions and their starts.
 fn starts(db: &mut Db, after: NaiveDateTime, count: usize) -> QueryResult<BTreeMap<i64, String>> {
     let mut starts: BTreeMap<i64, String> = BTreeMap::new();

@@ -13,13 +13,14 @@ use crate::{
         dry_run::{Plan, Skipped},
         summary,
     },
-    platform, text,
+    platform::upcoming,
+    text,
 };
 
 /// For a person who waits for something to happen.
 pub fn next(db: &mut Db, pass: &Pass) -> Result<String> {
     let (_, due_until) = pass.window();
-    let found = platform::next_session(db, pass.zone.wall(due_until))
+    let found = upcoming::first(db, pass.zone.wall(due_until))
         .context("could not look for the next session")?;
     let Some((title, start)) = found else {
         return Ok("nothing is due; no later session has participants".into());
