@@ -17,7 +17,7 @@ use self::{
 };
 use crate::{
     cli,
-    commands::session::Session,
+    commands::{log, session::Session},
     config::Config,
     db,
     exit::Exit,
@@ -107,21 +107,12 @@ impl Answer {
     fn deliveries(&self) -> Table {
         let mut table = Table::titled(["id", "channel", "kind", "status", "what"]);
         for row in &self.deliveries {
-            let status = Cell::new(&row.status).styled(style(&row.status));
+            let status = Cell::new(&row.status).styled(log::style(&row.status));
             let (channel, kind) = (Cell::new(&row.channel), Cell::new(&row.kind));
             let what = Cell::new(story(row, self.zone));
             table.row([Cell::number(row.id), channel, kind, status, what]);
         }
         table
-    }
-}
-
-fn style(state: &str) -> anstyle::Style {
-    match state {
-        status::SENT => table::GOOD,
-        status::FAILED | status::MISSED => table::BAD,
-        status::UNKNOWN => table::DOUBTFUL,
-        _ => anstyle::Style::new(),
     }
 }
 

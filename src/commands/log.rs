@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use anstyle::Style;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
@@ -139,12 +140,16 @@ fn filled(mut table: Table, entries: &[Delivery], zone: Zone, now: DateTime<Utc>
 }
 
 pub(super) fn state(entry: &Delivery) -> Cell {
-    let style = match entry.status.as_str() {
+    Cell::new(entry.state()).styled(style(&entry.status))
+}
+
+/// The colour of a status.
+pub(super) fn style(status: &str) -> Style {
+    match status {
         status::SENT => table::GOOD,
         status::FAILED | status::MISSED | status::UNKNOWN => table::BAD,
         _ => table::FAINT,
-    };
-    Cell::new(entry.state()).styled(style)
+    }
 }
 
 /// Where it went, what it was unless a reminder, and what was last in its way.
