@@ -1,4 +1,4 @@
-//! The commands, a file each.
+//! The commands, a file or folder each; `session` is how they find the one that somebody names.
 
 pub mod check;
 pub mod demo;

@@ -3,7 +3,8 @@
 //! ```text
 //! main       arguments -> configuration -> command -> exit code
 //! config     the environment and Laravel's .env, read once and checked
-//! commands   one file per command
+//! cli        the arguments, and the help
+//! commands   a file or folder per command
 //! pass       one minute's work: correct, enqueue, claim, deliver, record, channel by channel
 //! ledger     every query on our table: what is owed to whom, and what became of it
 //! platform   the seam to the platform: the views session_participants and session_cancellations, and the profiles
