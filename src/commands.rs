@@ -1,5 +1,6 @@
-//! The commands, a file or folder each; `session` is how they find the one that somebody names.
+//! The commands, a file or folder each; `session` and `cause` serve several of them.
 
+mod cause;
 pub mod check;
 pub mod demo;
 pub mod explain;

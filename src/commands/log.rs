@@ -6,7 +6,7 @@ use anstyle::Style;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::send;
+use super::cause;
 use crate::{
     cli::{self, Format},
     config::Config,
@@ -39,7 +39,7 @@ pub fn run(config: &Config, args: &cli::Log) -> Result<Exit> {
         true => follow(&mut db, config, args, &wanted, zone),
         false => show(&mut db, args, &wanted, zone),
     };
-    done.map_err(|error| send::explain(&mut db, error, "could not read the ledger"))
+    done.map_err(|error| cause::explain(&mut db, error, "could not read the ledger"))
 }
 
 fn wanted(db: &mut Db, args: &cli::Log, zone: Zone) -> Result<Wanted> {

@@ -7,7 +7,7 @@ use chrono::{NaiveDateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
-use super::send;
+use super::cause;
 use crate::{
     cli,
     config::Config,
@@ -72,7 +72,7 @@ pub fn run(config: &Config, args: &cli::Prune) -> Result<Exit> {
         true => prune::count(&mut db, before),
         false => delete(&mut db, before),
     };
-    let rows = rows.map_err(|error| send::explain(&mut db, error.into(), "could not delete"))?;
+    let rows = rows.map_err(|error| cause::explain(&mut db, error.into(), "could not delete"))?;
     let pruned = Pruned {
         before: before.format(DIGITS).to_string(),
         rows,

@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use log::warn;
 use serde::Serialize;
 
-use super::send;
+use super::cause;
 use crate::{
     cli,
     config::Config,
@@ -86,8 +86,8 @@ pub fn run(config: &Config, args: &cli::Retry) -> Result<Exit> {
     let zone = platform::zone(config, &mut db)?;
     let pass = pass(config, zone);
     let answers = put_back(&mut db, &pass, args);
-    let answers =
-        answers.map_err(|error| send::explain(&mut db, error.into(), "could not put them back"))?;
+    let answers = answers
+        .map_err(|error| cause::explain(&mut db, error.into(), "could not put them back"))?;
     warn_of_channels(&pass, &answers);
     let exit = match answers.iter().all(|answer| answer.waits) {
         true => Exit::Ok,

@@ -15,6 +15,7 @@ use chrono::{SubsecRound, Utc};
 use log::{debug, error, warn};
 
 use self::left::Left;
+use super::cause;
 use crate::{
     cli::{self, Format},
     config::{Config, Watch},
@@ -22,15 +23,14 @@ use crate::{
     exit::{self, Exit},
     health,
     interrupt::Interrupt,
-    ledger::{self, Scope},
-    legacy,
+    ledger::Scope,
     lock::{self, Attempt, Lock},
     output,
     pass::{
         self, Budget, Pass, dry_run,
         summary::{Channels, Summary},
     },
-    platform::{self, standing, view},
+    platform::{self, standing},
     time::{self, Clock, Zone},
 };
 
@@ -151,7 +151,7 @@ fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool
         return Ok(answer);
     }
     let mut db = db::open(&config.database)?;
-    look(&mut db).map_err(|error| explain(&mut db, error, LOOKING))
+    look(&mut db).map_err(|error| cause::explain(&mut db, error, LOOKING))
 }
 
 /// Corrections need a view more.
@@ -164,31 +164,6 @@ fn check_views(config: &Config, db: &mut Db) -> Result<()> {
 
 /// What a pass could not do where it could not begin.
 const LOOKING: &str = "could not look for what is due";
-
-/// Puts what is missing from the database before an error that it may have caused; else what could not be done.
-pub(super) fn explain(db: &mut Db, error: anyhow::Error, what: &'static str) -> anyhow::Error {
-    let needed = [view::NAME, ledger::TABLE, legacy::TABLE];
-    if exit::chosen(&error).is_some() {
-        return error;
-    }
-    let Ok(relations) = db::relations(db) else {
-        return error.context("could not read the database");
-    };
-    let missing: Vec<&str> = needed
-        .into_iter()
-        .filter(|name| !relations.iter().any(|found| found == name))
-        .collect();
-    if missing.is_empty() {
-        return error.context(what);
-    }
-    exit::error(
-        Exit::Config,
-        format!(
-            "the database lacks {}: run `reminders migrate`",
-            missing.join(", ")
-        ),
-    )
-}
 
 fn pass<'a>(config: &'a Config, args: &cli::Send, clock: Clock, zone: Zone) -> Pass<'a> {
     let scope = Scope {
@@ -267,7 +242,7 @@ fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     check_views(config, &mut db)?;
     let pass = pass(config, args, clock, zone);
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
-    let plan = plan.map_err(|error| explain(&mut db, error, LOOKING))?;
+    let plan = plan.map_err(|error| cause::explain(&mut db, error, LOOKING))?;
     match args.format {
         Format::Text => output::line(&words::plan(&plan, &pass)?)?,
         Format::Json => output::json(&dry_run::Report {

@@ -9,7 +9,7 @@ use chrono::{DateTime, Duration, SubsecRound, Utc};
 use serde::Serialize;
 
 use self::sessions::Session;
-use super::send;
+use super::cause;
 use crate::{
     cli,
     config::{self, Config},
@@ -85,7 +85,7 @@ pub fn run(config: &Config, args: &cli::Status) -> Result<Exit> {
     let now = Utc::now().trunc_subsecs(0);
     let status = Status::read(&mut db, config, zone, now);
     let status =
-        status.map_err(|error| send::explain(&mut db, error, "could not read the database"))?;
+        status.map_err(|error| cause::explain(&mut db, error, "could not read the database"))?;
     output::print(args.format, &status)?;
     Ok(Exit::Ok)
 }

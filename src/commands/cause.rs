@@ -1,0 +1,33 @@
+//! What lies behind an error of the database.
+
+use crate::{
+    db::{self, Db},
+    exit::{self, Exit},
+    ledger, legacy,
+    platform::view,
+};
+
+/// Puts what is missing from the database before an error that it may have caused; else what could not be done.
+pub fn explain(db: &mut Db, error: anyhow::Error, what: &'static str) -> anyhow::Error {
+    let needed = [view::NAME, ledger::TABLE, legacy::TABLE];
+    if exit::chosen(&error).is_some() {
+        return error;
+    }
+    let Ok(relations) = db::relations(db) else {
+        return error.context("could not read the database");
+    };
+    let missing: Vec<&str> = needed
+        .into_iter()
+        .filter(|name| !relations.iter().any(|found| found == name))
+        .collect();
+    if missing.is_empty() {
+        return error.context(what);
+    }
+    exit::error(
+        Exit::Config,
+        format!(
+            "the database lacks {}: run `reminders migrate`",
+            missing.join(", ")
+        ),
+    )
+}
