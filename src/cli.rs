@@ -4,7 +4,7 @@ mod messages;
 mod records;
 mod setup;
 
-use std::{ops::RangeInclusive, path::PathBuf};
+use std::{ops::RangeInclusive, path::PathBuf, sync::LazyLock};
 
 use chrono::{DateTime, Datelike, Utc};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -14,15 +14,28 @@ use crate::ledger::Channel;
 pub use self::{
     messages::{CheckTemplates, Export, Preview, Templates, Test},
     records::{Explain, Log, Prune, Report, ReportFormat, Retry, Status},
-    setup::{Check, Demo, Migrate, OptIn, OptOut},
+    setup::{Check, Completions, Demo, Man, Migrate, OptIn, OptOut},
 };
+
+/// The databases this build can open.
+const BACK_ENDS: &[&str] = &[
+    #[cfg(feature = "sqlite")]
+    "sqlite",
+    #[cfg(feature = "postgres")]
+    "postgres",
+    #[cfg(feature = "mysql")]
+    "mysql",
+];
+
+static VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{} ({})", env!("CARGO_PKG_VERSION"), BACK_ENDS.join(", ")));
 
 /// Tells every participant of a course session, one hour before it starts, by email and WhatsApp, exactly once
 ///
 /// Runs from cron every minute on the course platform's own database and .env. A pass in which all is well prints nothing.
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    version = VERSION.as_str(),
     max_term_width = 100,
     after_help = "Example, in a crontab:
   * * * * * /usr/local/bin/reminders --env-file /srv/platform/.env send"
@@ -178,6 +191,21 @@ still looks back at them.")]
     #[command(after_help = "Example:
   reminders demo")]
     Demo(Demo),
+
+    /// Print what lets a shell complete this command line
+    #[command(after_help = "Examples:
+  reminders completions bash > /usr/share/bash-completion/completions/reminders
+  reminders completions zsh > /usr/local/share/zsh/site-functions/_reminders
+  reminders completions fish > ~/.config/fish/completions/reminders.fish
+
+The Debian package has them for these three.")]
+    Completions(Completions),
+
+    /// Print the manual page, or write those of all commands into a folder
+    #[command(after_help = "Examples:
+  reminders man | man -l -
+  reminders man /usr/local/share/man/man1")]
+    Man(Man),
 }
 
 #[derive(Debug, Args)]

@@ -2,9 +2,11 @@
 
 mod cause;
 pub mod check;
+pub mod completions;
 pub mod demo;
 pub mod explain;
 pub mod log;
+pub mod man;
 pub mod migrate;
 pub mod opt_in;
 pub mod preview;

@@ -52,8 +52,8 @@ use log::{Level, LevelFilter, Record, error};
 use crate::{
     cli::{Cli, Command},
     commands::{
-        check, demo, explain, migrate, opt_in, preview, prune, report, retry, send, status,
-        templates, test,
+        check, completions, demo, explain, man, migrate, opt_in, preview, prune, report, retry,
+        send, status, templates, test,
     },
     config::{Config, Problem, Watch},
     exit::Exit,
@@ -90,30 +90,26 @@ fn mention_missing_env(cli: &Cli) {
 }
 
 fn run(cli: &Cli) -> Result<Exit> {
-    if let Command::Demo(args) = &cli.command {
-        return demo::run(args);
-    }
-    if let Command::Templates(args) = &cli.command {
-        return templates::run(args);
-    }
     // For good: a pass that is interrupted leaves threads behind that hang in a read.
-    let config: &'static Config = Box::leak(Box::new(configure(cli)?));
+    let config = || configure(cli).map(|config| &*Box::leak(Box::new(config)));
     match &cli.command {
-        Command::Send(args) => send::run(config, args),
-        Command::OptIn(args) => opt_in::opt_in(config, args),
-        Command::OptOut(args) => opt_in::opt_out(config, args),
-        Command::Migrate(args) => migrate::run(config, args),
-        Command::Check(args) => check::run(config, args),
-        Command::Preview(args) => preview::run(config, args),
-        Command::Test(args) => test::run(config, args),
-        Command::Status(args) => status::run(config, args),
-        Command::Log(args) => commands::log::run(config, args),
-        Command::Retry(args) => retry::run(config, args),
-        Command::Prune(args) => prune::run(config, args),
-        Command::Explain(args) => explain::run(config, args),
-        Command::Report(args) => report::run(config, args),
+        Command::Send(args) => send::run(config()?, args),
+        Command::OptIn(args) => opt_in::opt_in(config()?, args),
+        Command::OptOut(args) => opt_in::opt_out(config()?, args),
+        Command::Migrate(args) => migrate::run(config()?, args),
+        Command::Check(args) => check::run(config()?, args),
+        Command::Preview(args) => preview::run(config()?, args),
+        Command::Test(args) => test::run(config()?, args),
+        Command::Status(args) => status::run(config()?, args),
+        Command::Log(args) => commands::log::run(config()?, args),
+        Command::Retry(args) => retry::run(config()?, args),
+        Command::Prune(args) => prune::run(config()?, args),
+        Command::Explain(args) => explain::run(config()?, args),
+        Command::Report(args) => report::run(config()?, args),
         Command::Demo(args) => demo::run(args),
         Command::Templates(args) => templates::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }
 

@@ -44,6 +44,15 @@ if ! command -v chromium >/dev/null && ! command -v google-chrome >/dev/null; th
     fi
 fi
 
+# For the Debian package: what it is made with, who looks at its pages, completions and units, and what it needs once installed.
+command -v dpkg-shlibdeps >/dev/null || needs dpkg-dev
+command -v mandoc >/dev/null || needs mandoc
+command -v zsh >/dev/null || needs zsh
+command -v fish >/dev/null || needs fish
+command -v systemd-analyze >/dev/null || needs systemd
+command -v adduser >/dev/null || needs adduser
+[ -e /etc/ssl/certs/ca-certificates.crt ] || needs ca-certificates
+
 # While this is there, installing PostgreSQL makes no database on the default port, and starts no server.
 no_cluster=/etc/postgresql-common/createcluster.d/reminders-tests.conf
 if [ -n "$missing" ]; then
@@ -82,3 +91,7 @@ cargo test --locked --test integration -- config:: back_ends::
 for back_end in postgres mysql; do
     cargo check --locked --no-default-features --features "$back_end"
 done
+
+# The Debian package, of a binary that is quicker to build than that of a release. Plain cargo test has left another one there.
+cargo build --locked --features full
+sh tests/package.sh target/debug/reminders

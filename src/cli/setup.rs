@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap_complete::Shell;
 
 use super::Format;
 
@@ -71,4 +72,16 @@ pub struct Demo {
     /// Where to put the sample database and the messages
     #[arg(long, value_name = "DIR", default_value = "reminders-demo")]
     pub dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    pub shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder, for a page of each command; made if there is none
+    #[arg(value_name = "DIR")]
+    pub dir: Option<PathBuf>,
 }

@@ -11,12 +11,13 @@ use super::{
     problem::Problem,
 };
 
-/// Names the env files where the command line does not; several are separated as in `PATH`.
+/// Names the env files where the command line does not, and in an env file those that come after it; several are
+/// separated as in `PATH`.
 const ENV_FILE: &str = "REMINDERS_ENV_FILE";
 
 /// Everything that is set, nearest first: the real environment, then the env files in the order they were named.
 pub struct Environment {
-    /// The folder of the first env file, else the working directory.
+    /// The folder of the first env file, or of the first that this one names; else the working directory.
     pub project: PathBuf,
     layers: Vec<Layer>,
 }
@@ -29,29 +30,36 @@ struct Layer {
 
 impl Environment {
     /// Reads `files`, which must exist; when there are none, those of `REMINDERS_ENV_FILE`, else Laravel's
-    /// default file in `cwd` if it exists. The mistakes of all files are returned at once.
+    /// default file in `cwd` if it exists. A file of them may itself name others, which come after it. The mistakes of
+    /// all files are returned at once.
     pub fn read(
         files: &[PathBuf],
         environment: &HashMap<String, String>,
         cwd: &Path,
     ) -> Result<Environment, Vec<Problem>> {
-        let files = files_to_read(files, environment, cwd);
-        let folders: Vec<PathBuf> = files.iter().map(|file| folder_of(file, cwd)).collect();
-        let project = folders.first().cloned().unwrap_or_else(|| cwd.to_owned());
-        let real = Layer {
-            folder: project.clone(),
-            values: environment.clone(),
-        };
         let mut read = Environment {
-            project,
-            layers: vec![real],
+            project: cwd.to_owned(),
+            layers: vec![Layer {
+                folder: cwd.to_owned(),
+                values: environment.clone(),
+            }],
         };
         let mut problems = Vec::new();
-        for (file, folder) in files.iter().zip(folders) {
-            match read.values_of(file) {
-                Ok(values) => read.layers.push(Layer { folder, values }),
-                Err(found) => problems.extend(found),
-            }
+        let mut project = None;
+        for file in files_to_read(files, environment, cwd) {
+            let named = read.add(&file, cwd).unwrap_or_else(|found| {
+                problems.extend(found);
+                Vec::new()
+            });
+            let first = named.first().unwrap_or(&file);
+            project.get_or_insert_with(|| folder_of(first, cwd));
+            // What those name in their turn is not followed: it could lead back.
+            let found = named.iter().filter_map(|file| read.add(file, cwd).err());
+            problems.extend(found.flatten());
+        }
+        if let Some(project) = project {
+            read.layers[0].folder.clone_from(&project);
+            read.project = project;
         }
         if problems.is_empty() {
             Ok(read)
@@ -89,6 +97,16 @@ impl Environment {
             .find_map(|layer| layer.values.get(name).map(|raw| (layer, raw.as_str())))
     }
 
+    /// Puts a file behind what was read before, and returns the files that it names.
+    fn add(&mut self, file: &Path, cwd: &Path) -> Result<Vec<PathBuf>, Vec<Problem>> {
+        let values = self.values_of(file)?;
+        let folder = folder_of(file, cwd);
+        let named = values.get(ENV_FILE).and_then(|raw| meaning(raw));
+        let named = named.map(|list| paths(&list, &folder)).unwrap_or_default();
+        self.layers.push(Layer { folder, values });
+        Ok(named)
+    }
+
     fn values_of(&self, file: &Path) -> Result<HashMap<String, String>, Vec<Problem>> {
         let text = read_text(file).map_err(|error| vec![unreadable(file, &error)])?;
         let known = |name: &str| self.find(name).map(|(_, raw)| raw.to_owned());
@@ -113,11 +131,14 @@ fn files_to_read(
     let by_variable = environment.get(ENV_FILE).and_then(|raw| meaning(raw));
     match by_variable {
         _ if !named.is_empty() => named.iter().map(|file| cwd.join(file)).collect(),
-        Some(list) => std::env::split_paths(&list)
-            .map(|file| cwd.join(file))
-            .collect(),
+        Some(list) => paths(&list, cwd),
         None => default_file(environment, cwd).into_iter().collect(),
     }
+}
+
+fn paths(list: &str, folder: &Path) -> Vec<PathBuf> {
+    let files = std::env::split_paths(list);
+    files.map(|file| folder.join(file)).collect()
 }
 
 /// Laravel reads `.env.{APP_ENV}` in place of `.env` when the real environment sets `APP_ENV` and that file exists.
@@ -293,6 +314,44 @@ mod tests {
         assert_eq!(
             a(&[(ENV_FILE, "p/.env.testing")], "").as_deref(),
             Some("testing")
+        );
+    }
+
+    #[test]
+    fn a_file_may_name_that_of_the_platform_which_comes_after_it() {
+        let folder = folder(&[
+            (
+                "etc/env",
+                b"REMINDERS_ENV_FILE=../lms/.env\nA=etc\nB=etc\nE=",
+            ),
+            (
+                "lms/.env",
+                b"A=lms\nC=lms\nD=lms\nE=lms\nREMINDERS_ENV_FILE=../etc/env",
+            ),
+            ("more", b"C=more\nF=more"),
+        ]);
+        let files = ["etc/env".into(), "more".into()];
+        let read = Environment::read(&files, &map(&[("D", "real")]), folder.path()).unwrap();
+        let get = |name: &str| read.get(name).unwrap_or_default();
+        assert_eq!(
+            ["A", "B", "C", "D", "E", "F"].map(get),
+            ["etc", "etc", "lms", "real", "", "more"]
+        );
+        let lms = folder.path().join("etc/../lms");
+        assert_eq!(read.project, lms);
+        assert_eq!(read.resolve("C", "x"), lms.join("x"));
+        assert_eq!(read.resolve("D", "x"), lms.join("x"));
+        assert_eq!(read.resolve("A", "x"), folder.path().join("etc/x"));
+    }
+
+    #[test]
+    fn a_file_that_a_file_names_must_exist() {
+        let folder = folder(&[("env", b"REMINDERS_ENV_FILE=gone/.env")]);
+        let lines = told(Environment::read(&["env".into()], &map(&[]), folder.path()));
+        assert_eq!(lines.len(), 1);
+        assert!(
+            lines[0].contains("gone/.env: there is no such"),
+            "{lines:?}"
         );
     }
 

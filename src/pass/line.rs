@@ -116,7 +116,7 @@ impl<'a> Transport<'a> {
         match self {
             Transport::Mail(mail) => {
                 let redirect = config.reminder.redirect_mail.as_deref();
-                Ok(Line::Mail(Post::open(mail, redirect)?))
+                Ok(Line::Mail(Box::new(Post::open(mail, redirect)?)))
             }
             Transport::Whatsapp(whatsapp, client) => Ok(Line::Whatsapp(whatsapp, client)),
         }
@@ -142,7 +142,7 @@ pub fn address(channel: Channel, typed: &str, config: &Config) -> Result<String,
 }
 
 pub enum Line<'a> {
-    Mail(Post<'a>),
+    Mail(Box<Post<'a>>),
     Whatsapp(&'a config::Whatsapp, &'a whatsapp::Client),
 }
 

@@ -58,8 +58,22 @@ fn help(arguments: &[&str]) -> String {
 fn the_help_of_every_command_has_an_example() {
     assert!(help(&["--help"]).contains("Example"));
     for command in [
-        "send", "opt-in", "opt-out", "migrate", "check", "status", "log", "retry", "prune",
-        "preview", "test", "explain", "report", "demo",
+        "send",
+        "opt-in",
+        "opt-out",
+        "migrate",
+        "check",
+        "status",
+        "log",
+        "retry",
+        "prune",
+        "preview",
+        "test",
+        "explain",
+        "report",
+        "demo",
+        "completions",
+        "man",
     ] {
         let help = help(&[command, "--help"]);
         let (_, examples) = help.split_once("Example").expect(command);

@@ -37,6 +37,7 @@ mod log;
 mod long;
 mod mail_errors;
 mod mail_tls;
+mod manual;
 mod metrics;
 mod migrate;
 mod missed;
