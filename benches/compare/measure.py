@@ -25,7 +25,7 @@ class Bench:
     def run(self, command, platform, happened=None, silent=False):
         return run(command, platform.folder, platform.env, happened, silent)
 
-    def found(self, row, what, wanted, value, holds, unit=""):
+    def found(self, row, what, wanted, value, holds=lambda value: True, unit=""):
         """A line of the last table. `holds` is what is wanted, as a condition on the number."""
         number = f"{value:.3g}" if value < 100 else f"{value:.0f}"
         self.findings.append((row, what, wanted, number + unit, holds(value)))
