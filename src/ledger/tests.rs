@@ -1,12 +1,11 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::SeqCst},
-};
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    Connection, SqliteConnection,
+    Connection, QueryableByName, RunQueryDsl, SqliteConnection,
     connection::{InstrumentationEvent, SimpleConnection},
+    sql_query,
+    sql_types::Text,
 };
 
 use super::{Channel, Scope, claim, record};
@@ -35,14 +34,14 @@ fn ledger(rows: usize) -> Db {
     db
 }
 
-/// How many statements it takes to claim and record that many rows, of which every third kind ends differently.
-fn statements(rows: usize) -> usize {
+/// The statements it takes to claim and record that many rows, of which every third kind ends differently.
+fn statements(rows: usize) -> Vec<String> {
     let mut db = ledger(rows);
-    let count = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&count);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
     db.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { .. } = event {
-            counter.fetch_add(1, SeqCst);
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            noted.lock().unwrap().push(query.to_string());
         }
     });
     let waiting = claim::next_free(&mut db, Channel::Mail, &Scope::default(), rows, now()).unwrap();
@@ -66,12 +65,36 @@ fn statements(rows: usize) -> usize {
         .enumerate()
         .map(|(number, claim)| (claim, outcomes[number % 3]));
     assert_eq!(record::record(&mut db, finished, now()).unwrap(), rows);
-    count.load(SeqCst)
+    let seen = seen.lock().unwrap();
+    seen.clone()
 }
 
 #[test]
 fn a_batch_costs_the_same_number_of_statements_however_large_it_is() {
-    let few = statements(3);
-    assert_eq!(few, statements(60));
-    assert_eq!(few, 5);
+    assert_eq!(statements(3).len(), 5);
+    assert_eq!(statements(60).len(), 5);
+}
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[test]
+fn the_rows_of_a_batch_are_found_by_their_ids() {
+    let mut db = ledger(1);
+    let updates = statements(60)
+        .into_iter()
+        .filter(|sql| sql.starts_with("UPDATE"));
+    for update in updates {
+        // What follows the statement there, its values, is a comment.
+        let explain = sql_query(format!("EXPLAIN QUERY PLAN {update}"));
+        let steps: Vec<Step> = explain.load(&mut db).unwrap();
+        assert!(
+            steps[0].detail.contains("USING INTEGER PRIMARY KEY"),
+            "{}: {update}",
+            steps[0].detail
+        );
+    }
 }
