@@ -196,7 +196,10 @@ Next, try:
   {command} send --dry-run    # who was told, who was not, and why
   {command} send              # nobody is told twice
   {command} opt-in dewi@example.org --phone 0812-1111-2222
-  {command} send              # now Dewi gets a WhatsApp message, too",
+  {command} send              # now Dewi gets a WhatsApp message, too
+  {command} explain 1 siti@example.org      # why Siti was told by mail alone
+  {command} preview 1         # what is sent
+  {command} status            # what comes next, and what became of the last day's messages",
         folder = dir.display(),
         message = whatsapp_message(&paths)?,
     ))
