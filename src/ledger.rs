@@ -124,10 +124,10 @@ impl Scope {
 /// A condition on the ledger.
 type Condition = Box<dyn BoxableExpression<ledger::table, Backend, SqlType = Bool>>;
 
-/// Of rows that are named by their ids: whether they have this status still. Not to be looked up by it: SQLite would go
-/// through all rows of a status, thousands, for the few that are meant.
-fn is_still(status: &'static str) -> Condition {
-    Box::new(text_or(ledger::status, "").eq(status))
+/// Of rows that are named by their ids: whether they have one of these statuses still. Not to be looked up by it: SQLite
+/// would go through all rows of a status, thousands, for the few that are meant.
+fn is_still(statuses: &[&'static str]) -> Condition {
+    Box::new(text_or(ledger::status, "").eq_any(statuses.to_vec()))
 }
 
 fn of_session(session: Option<i64>) -> Condition {

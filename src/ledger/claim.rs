@@ -229,7 +229,7 @@ pub fn claim(
 /// Rows that nobody has claimed or ended meanwhile.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn waiting() -> _ {
-    let pending: super::Condition = is_still(status::PENDING);
+    let pending: super::Condition = is_still(&[status::PENDING]);
     ledger::table.filter(pending)
 }
 

@@ -16,7 +16,7 @@ use diesel::{
     sql_types::{Bool, Timestamp},
 };
 
-use super::{Channel, Condition, opted_out::OPTED_OUT, status};
+use super::{Channel, Condition, is_still, opted_out::OPTED_OUT, status};
 use crate::db::{Db, schema::session_reminder_deliveries as ledger};
 
 /// The states that no pass moves on.
@@ -44,7 +44,7 @@ pub fn some(db: &mut Db, before: NaiveDateTime) -> QueryResult<(i64, bool)> {
     let ids: Vec<i64> = ids.load(db)?;
     let rows = ledger::table
         .filter(ledger::id.eq_any(&ids))
-        .filter(ledger::status.eq_any(FINISHED));
+        .filter(is_still(&FINISHED));
     let deleted = delete(rows).execute(db)?;
     Ok((
         i64::try_from(deleted).unwrap_or(BATCH),

@@ -49,7 +49,7 @@ fn ours<'a>(claims: &[&'a Claim]) -> _ {
     let ids: Vec<i64> = ids(claims);
     let claimant: &'a str = claimant(claims);
     let attempts: ByRow<Integer, i32> = attempts(claims);
-    let sending: super::Condition = is_still(status::SENDING);
+    let sending: super::Condition = is_still(&[status::SENDING]);
     ledger::table
         .filter(ledger::id.eq_any(ids))
         .filter(sending)

@@ -7,7 +7,7 @@ use diesel::{
     update,
 };
 
-use super::{Channel, Condition, of_session, status};
+use super::{Channel, Condition, is_still, of_session, status};
 use crate::db::{Db, schema::session_reminder_deliveries as ledger};
 
 /// The rows of starts from then on that have failed; with `in_doubt` also those of which nobody knows.
@@ -67,6 +67,6 @@ fn ended(rows: &[i64]) -> Condition {
     Box::new(
         ledger::id
             .eq_any(rows.to_vec())
-            .and(ledger::status.eq_any([status::FAILED, status::UNKNOWN])),
+            .and(is_still(&[status::FAILED, status::UNKNOWN])),
     )
 }

@@ -8,7 +8,7 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::{Channel, Scope, claim, record};
+use super::{Channel, Scope, claim, prune, record, retry};
 use crate::{
     db::Db,
     outcome::{Fault, Outcome},
@@ -34,16 +34,24 @@ fn ledger(rows: usize) -> Db {
     db
 }
 
-/// The statements it takes to claim and record that many rows, of which every third kind ends differently.
-fn statements(rows: usize) -> Vec<String> {
-    let mut db = ledger(rows);
-    let seen = Arc::new(Mutex::new(Vec::new()));
+type Seen = Arc<Mutex<Vec<String>>>;
+
+/// The statements from now on, with their values.
+fn watch(db: &mut Db) -> Seen {
+    let seen = Seen::default();
     let noted = Arc::clone(&seen);
     db.set_instrumentation(move |event: InstrumentationEvent<'_>| {
         if let InstrumentationEvent::StartQuery { query, .. } = event {
             noted.lock().unwrap().push(query.to_string());
         }
     });
+    seen
+}
+
+/// The statements it takes to claim and record that many rows, of which every third kind ends differently.
+fn statements(rows: usize) -> Vec<String> {
+    let mut db = ledger(rows);
+    let seen = watch(&mut db);
     let waiting = claim::next_free(&mut db, Channel::Mail, &Scope::default(), rows, now()).unwrap();
     assert_eq!(waiting.len(), rows);
     let to = |row: claim::Row| (row, "budi@example.org".to_owned());
@@ -81,20 +89,36 @@ struct Step {
     detail: String,
 }
 
+/// The statements it takes to put back and to delete some hundred rows.
+fn statements_by_hand() -> Vec<String> {
+    let mut db = ledger(200);
+    let over = "UPDATE session_reminder_deliveries SET status = 'failed', scheduled_at = '2026-01-01 17:00:00'";
+    db.batch_execute(over).unwrap();
+    let seen = watch(&mut db);
+    retry::put_back(&mut db, &Vec::from_iter(1..=100), now()).unwrap();
+    assert_eq!(
+        prune::some(&mut db, now().naive_utc()).unwrap(),
+        (100, false)
+    );
+    let seen = seen.lock().unwrap();
+    seen.clone()
+}
+
 #[test]
 fn the_rows_of_a_batch_are_found_by_their_ids() {
     let mut db = ledger(1);
-    let updates = statements(60)
-        .into_iter()
-        .filter(|sql| sql.starts_with("UPDATE"));
-    for update in updates {
+    let statements = [statements(60), statements_by_hand()].concat();
+    let writes = statements.iter().filter(|sql| !sql.starts_with("SELECT"));
+    let writes: Vec<&String> = writes.collect();
+    assert_eq!(writes.len(), 7);
+    for write in writes {
         // What follows the statement there, its values, is a comment.
-        let explain = sql_query(format!("EXPLAIN QUERY PLAN {update}"));
+        let explain = sql_query(format!("EXPLAIN QUERY PLAN {write}"));
         let steps: Vec<Step> = explain.load(&mut db).unwrap();
+        let first = &steps[0].detail;
         assert!(
-            steps[0].detail.contains("USING INTEGER PRIMARY KEY"),
-            "{}: {update}",
-            steps[0].detail
+            first.contains("USING INTEGER PRIMARY KEY"),
+            "{first}: {write}"
         );
     }
 }

@@ -12,7 +12,7 @@ use diesel::{
 use super::Owed;
 use crate::{
     db::{AT_ONCE, Db, schema::session_reminder_deliveries as ledger},
-    ledger::{CORRECTED, Kind, REMINDER, status},
+    ledger::{CORRECTED, Kind, REMINDER, is_still, status},
     pass::window::Window,
 };
 
@@ -21,7 +21,11 @@ use crate::{
 pub fn reminders(db: &mut Db, owed: &Owed, window: &Window, now: DateTime<Utc>) -> QueryResult<()> {
     let waiting = waiting_reminders(db, owed, window, now)?;
     for ids in waiting.chunks(AT_ONCE) {
-        update(unsent().filter(ledger::id.eq_any(ids)))
+        let still = ledger::table
+            .filter(ledger::id.eq_any(ids))
+            .filter(is_still(&UNSENT))
+            .filter(ledger::rendered_at.is_null());
+        update(still)
             .set((
                 ledger::status.eq(status::CANCELLED),
                 ledger::next_attempt_at.eq(None::<NaiveDateTime>),
@@ -43,11 +47,13 @@ fn near(window: &Window) -> (i32, i32) {
 
 const SAYS_SO: &str = "the correction says the new start";
 
+const UNSENT: [&str; 2] = [status::PENDING, status::CANCELLED];
+
 /// Reminders that were not sent, nor may have been.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn unsent() -> _ {
     let reminder: &'static str = REMINDER;
-    let statuses: [&'static str; 2] = [status::PENDING, status::CANCELLED];
+    let statuses: [&'static str; 2] = UNSENT;
     ledger::table
         .filter(ledger::kind.eq(reminder))
         .filter(ledger::status.eq_any(statuses))

@@ -114,7 +114,7 @@ fn write(db: &mut Db, status: &str, rows: &[&Learnt], now: DateTime<Utc>) -> Que
     let next = |one: &Learnt| one.next_attempt_at.map(|at| at.naive_utc());
     let same = ledger::table
         .filter(ledger::id.eq_any(ids(rows)))
-        .filter(is_still(status::SENT))
+        .filter(is_still(&[status::SENT]))
         .filter(
             ledger::message_id.eq(by_row::<Nullable<Text>, _>(rows, |one| {
                 Some(one.row.sid.clone())
@@ -138,7 +138,7 @@ fn write(db: &mut Db, status: &str, rows: &[&Learnt], now: DateTime<Utc>) -> Que
 fn forget_sending(db: &mut Db, rows: &[&Learnt]) -> QueryResult<usize> {
     let pending = ledger::table
         .filter(ledger::id.eq_any(ids(rows)))
-        .filter(is_still(status::PENDING))
+        .filter(is_still(&[status::PENDING]))
         // Of a row that another pass has moved on meanwhile this is no longer so: its doubt is a newer one's.
         .filter(ledger::sent_at.is_not_null());
     update(pending)
