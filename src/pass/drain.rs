@@ -194,10 +194,9 @@ impl<'a> Coordinator<'a> {
             {
                 begun();
             }
-            for job in claimed.into_iter().map(Arc::new) {
-                self.outstanding.push(Arc::clone(&job));
-                lines.jobs.put(job);
-            }
+            let jobs: Vec<Shared> = claimed.into_iter().map(Arc::new).collect();
+            self.outstanding.extend(jobs.iter().cloned());
+            lines.jobs.put(jobs.into_iter());
             if idle && !enqueues {
                 return self.finish();
             }
