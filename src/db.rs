@@ -16,6 +16,7 @@ mod postgres;
 pub mod schema;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod update;
 mod with;
 mod write;
 
@@ -35,9 +36,10 @@ pub use self::{
     },
     connection::{Db, MultiBackend as Backend},
     dialect::{Dialect, ViewSql},
-    locked::locked,
+    locked::{first_locked, locked},
     lossy::Lossy,
     migration::{Done, PLATFORM, REMINDERS},
+    update::{AnyOf, update},
     with::with,
     write::{once, write},
 };

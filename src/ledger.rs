@@ -127,7 +127,11 @@ type Condition = Box<dyn BoxableExpression<ledger::table, Backend, SqlType = Boo
 /// Of rows that are named by their ids: whether they have one of these statuses still. Not to be looked up by it: SQLite
 /// would go through all rows of a status, thousands, for the few that are meant.
 fn is_still(statuses: &[&'static str]) -> Condition {
-    Box::new(text_or(ledger::status, "").eq_any(statuses.to_vec()))
+    let status = text_or(ledger::status, "");
+    match *statuses {
+        [one] => Box::new(status.eq(one)),
+        _ => Box::new(status.eq_any(statuses.to_vec())),
+    }
 }
 
 fn of_session(session: Option<i64>) -> Condition {

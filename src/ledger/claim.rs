@@ -11,7 +11,7 @@ use diesel::{
 
 use super::{Channel, Kind, Scope, close, is_still, of_session, status};
 use crate::{
-    db::{self, ByRow, Db, Lossy, schema::session_reminder_deliveries as ledger},
+    db::{self, AnyOf, ByRow, Db, Lossy, schema::session_reminder_deliveries as ledger},
     outcome::Fault,
     time::Zone,
 };
@@ -133,9 +133,8 @@ pub fn next_free(
 ) -> QueryResult<Vec<Row>> {
     let next = due(channel, scope, now)
         .order((ledger::scheduled_at, ledger::id))
-        .limit(limit.try_into().unwrap_or(i64::MAX))
         .select(row!());
-    db::locked(db, next).load(db)
+    db::first_locked(db, next, limit).load(db)
 }
 
 /// How many rows wait to be delivered now.
@@ -180,7 +179,8 @@ pub fn message_ids(
         .load(db)
 }
 
-/// Makes rows ours, each with where it will go: their lease begins, their attempt counts. One statement.
+/// Makes rows ours, each with where it will go: their lease begins, their attempt counts. One statement; none of them
+/// where one has been claimed or ended meanwhile.
 pub fn claim(
     db: &mut Db,
     rows: Vec<(Row, String)>,
@@ -201,9 +201,10 @@ pub fn claim(
     }
     let rendered_at = |claim: &Claim| (claim.row.id, Some(claim.rendered_at.naive_utc()));
     let recipient = |claim: &Claim| (claim.row.id, Some(claim.recipient.clone()));
-    let ids = claims.iter().map(|claim| claim.row.id);
-    let claimed = update(waiting().filter(ledger::id.eq_any(ids)))
-        .set((
+    let ids = claims.iter().map(|claim| claim.row.id).collect();
+    let claim = db::update(
+        ledger::table,
+        (
             ledger::status.eq(status::SENDING),
             ledger::attempts.eq(ledger::attempts + 1),
             ledger::claimed_by.eq(claimant),
@@ -216,21 +217,16 @@ pub fn claim(
                 claims.iter().map(recipient),
             )),
             ledger::updated_at.eq(now.naive_utc()),
-        ))
-        .execute(db)?;
+        ),
+        AnyOf(ids).and(is_still(&[status::PENDING])),
+    );
+    let claimed = claim.execute(db)?;
     // Where a server takes the lock for a hint, another host may have been faster: then none of them is ours.
     if claimed == claims.len() {
         Ok(claims)
     } else {
         Err(diesel::result::Error::RollbackTransaction)
     }
-}
-
-/// Rows that nobody has claimed or ended meanwhile.
-#[diesel::dsl::auto_type(no_type_alias)]
-fn waiting() -> _ {
-    let pending: super::Condition = is_still(&[status::PENDING]);
-    ledger::table.filter(pending)
 }
 
 /// Ends rows that were not claimed, all for the same reason: `cancelled`, `missed`, `failed` or `unknown`; how many there
@@ -242,7 +238,10 @@ pub fn end(
     fault: &Fault,
     now: DateTime<Utc>,
 ) -> QueryResult<usize> {
-    update(waiting().filter(ledger::id.eq_any(rows)))
+    let waiting = ledger::table
+        .filter(ledger::id.eq_any(rows))
+        .filter(is_still(&[status::PENDING]));
+    update(waiting)
         .set((
             ledger::status.eq(ending),
             ledger::next_attempt_at.eq(None::<NaiveDateTime>),

@@ -4,14 +4,15 @@
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
+    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
+    RunQueryDsl,
     sql_types::{Integer, Nullable, Text, Timestamp},
     update,
 };
 
 use super::{AGAIN, HELD, claim::Claim, delay, follow::looks::first_look, is_still, status};
 use crate::{
-    db::{ByRow, Db, schema::session_reminder_deliveries as ledger},
+    db::{self, AnyOf, ByRow, Db, schema::session_reminder_deliveries as ledger},
     outcome::{Fault, Outcome},
     text::one_line,
 };
@@ -43,18 +44,16 @@ fn latest<T>(mut finished: Vec<(&Claim, T)>) -> Vec<(&Claim, T)> {
     finished
 }
 
-/// The rows that are still ours. All claims are those of one pass.
+/// Of rows that are still ours. All claims are those of one pass.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn ours<'a>(claims: &[&'a Claim]) -> _ {
-    let ids: Vec<i64> = ids(claims);
+    let ids: AnyOf = AnyOf(ids(claims));
     let claimant: &'a str = claimant(claims);
     let attempts: ByRow<Integer, i32> = attempts(claims);
     let sending: super::Condition = is_still(&[status::SENDING]);
-    ledger::table
-        .filter(ledger::id.eq_any(ids))
-        .filter(sending)
-        .filter(ledger::claimed_by.eq(claimant))
-        .filter(ledger::attempts.eq(attempts))
+    ids.and(sending)
+        .and(ledger::claimed_by.assume_not_null().eq(claimant))
+        .and(ledger::attempts.eq(attempts))
 }
 
 fn ids(claims: &[&Claim]) -> Vec<i64> {
@@ -94,18 +93,17 @@ fn record_sent(db: &mut Db, sent: &[Sent], now: DateTime<Utc>) -> QueryResult<us
         let look = status.map(|_| first_look(now).naive_utc());
         (claim.row.id, look)
     });
-    update(ours(&claims))
-        .set((
-            ledger::status.eq(status::SENT),
-            ledger::sent_at.eq(now.naive_utc()),
-            ledger::message_id.eq(ByRow::<Nullable<Text>, _>::new(message_ids)),
-            ledger::delivery_status.eq(ByRow::<Nullable<Text>, _>::new(statuses)),
-            ledger::next_attempt_at.eq(ByRow::<Nullable<Timestamp>, _>::new(looks)),
-            ledger::error_code.eq(None::<String>),
-            ledger::error.eq(None::<String>),
-            ledger::updated_at.eq(now.naive_utc()),
-        ))
-        .execute(db)
+    let changes = (
+        ledger::status.eq(status::SENT),
+        ledger::sent_at.eq(now.naive_utc()),
+        ledger::message_id.eq(ByRow::<Nullable<Text>, _>::new(message_ids)),
+        ledger::delivery_status.eq(ByRow::<Nullable<Text>, _>::new(statuses)),
+        ledger::next_attempt_at.eq(ByRow::<Nullable<Timestamp>, _>::new(looks)),
+        ledger::error_code.eq(None::<String>),
+        ledger::error.eq(None::<String>),
+        ledger::updated_at.eq(now.naive_utc()),
+    );
+    db::update(ledger::table, changes, ours(&claims)).execute(db)
 }
 
 /// What a row becomes that was not sent.
@@ -170,20 +168,22 @@ fn settle(db: &mut Db, settled: &[Settled], now: DateTime<Utc>) -> QueryResult<u
     }
     let claims: Vec<&Claim> = settled.iter().map(|row| row.claim).collect();
     let next_attempt_at = |row: &Settled| row.next_attempt_at.map(|at| at.naive_utc());
-    update(ours(&claims))
-        .set((
-            ledger::status.eq(by_row::<Text, _>(settled, |row| row.status)),
-            ledger::rendered_at.eq(by_row::<Nullable<Timestamp>, _>(
-                settled,
-                Settled::rendered_at,
-            )),
-            ledger::next_attempt_at.eq(by_row::<Nullable<Timestamp>, _>(settled, next_attempt_at)),
-            ledger::error_code.eq(by_row::<Nullable<Text>, _>(settled, |row| Some(row.code))),
-            ledger::error.eq(by_row::<Nullable<Text>, _>(settled, |row| {
-                Some(row.reason.clone())
-            })),
-            ledger::updated_at.eq(now.naive_utc()),
-        ))
+    let changes = (
+        ledger::status.eq(by_row::<Text, _>(settled, |row| row.status)),
+        ledger::rendered_at.eq(by_row::<Nullable<Timestamp>, _>(
+            settled,
+            Settled::rendered_at,
+        )),
+        ledger::next_attempt_at.eq(by_row::<Nullable<Timestamp>, _>(settled, next_attempt_at)),
+        ledger::error_code.eq(by_row::<Nullable<Text>, _>(settled, |row| Some(row.code))),
+        ledger::error.eq(by_row::<Nullable<Text>, _>(settled, |row| {
+            Some(row.reason.clone())
+        })),
+        ledger::updated_at.eq(now.naive_utc()),
+    );
+    // As many texts as there are ways in which rows can end differently: none of them is kept.
+    update(ledger::table.filter(ours(&claims)))
+        .set(changes)
         .execute(db)
 }
 
@@ -200,15 +200,14 @@ fn release(db: &mut Db, claims: &[&Claim], now: DateTime<Utc>) -> QueryResult<us
         return Ok(0);
     }
     let rendered_at = |claim: &&Claim| (claim.row.id, claim.row.rendered_at);
-    update(ours(claims))
-        .set((
-            ledger::status.eq(status::PENDING),
-            ledger::attempts.eq(ledger::attempts - 1),
-            ledger::rendered_at.eq(ByRow::<Nullable<Timestamp>, _>::new(
-                claims.iter().map(rendered_at),
-            )),
-            ledger::next_attempt_at.eq(now.naive_utc()),
-            ledger::updated_at.eq(now.naive_utc()),
-        ))
-        .execute(db)
+    let changes = (
+        ledger::status.eq(status::PENDING),
+        ledger::attempts.eq(ledger::attempts - 1),
+        ledger::rendered_at.eq(ByRow::<Nullable<Timestamp>, _>::new(
+            claims.iter().map(rendered_at),
+        )),
+        ledger::next_attempt_at.eq(now.naive_utc()),
+        ledger::updated_at.eq(now.naive_utc()),
+    );
+    db::update(ledger::table, changes, ours(claims)).execute(db)
 }

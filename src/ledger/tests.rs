@@ -48,20 +48,22 @@ fn watch(db: &mut Db) -> Seen {
     seen
 }
 
-/// The statements it takes to claim and record that many rows, of which every third kind ends differently.
+/// The statements it takes to claim and record that many rows.
 fn statements(rows: usize) -> Vec<String> {
     let mut db = ledger(rows);
     let seen = watch(&mut db);
-    let waiting = claim::next_free(&mut db, Channel::Mail, &Scope::default(), rows, now()).unwrap();
+    batch(&mut db, rows);
+    let seen = seen.lock().unwrap();
+    seen.clone()
+}
+
+/// Claims and records that many rows, of which every third kind ends differently.
+fn batch(db: &mut Db, rows: usize) {
+    let waiting = claim::next_free(db, Channel::Mail, &Scope::default(), rows, now()).unwrap();
     assert_eq!(waiting.len(), rows);
     let to = |row: claim::Row| (row, "budi@example.org".to_owned());
-    let claims = claim::claim(
-        &mut db,
-        waiting.into_iter().map(to).collect(),
-        "host:1:1",
-        now(),
-    )
-    .unwrap();
+    let claims =
+        claim::claim(db, waiting.into_iter().map(to).collect(), "host:1:1", now()).unwrap();
     let sent = Outcome::Sent {
         message_id: "<1@example.org>".into(),
         status: None,
@@ -72,15 +74,27 @@ fn statements(rows: usize) -> Vec<String> {
         .iter()
         .enumerate()
         .map(|(number, claim)| (claim, outcomes[number % 3]));
-    assert_eq!(record::record(&mut db, finished, now()).unwrap(), rows);
-    let seen = seen.lock().unwrap();
-    seen.clone()
+    assert_eq!(record::record(db, finished, now()).unwrap(), rows);
 }
 
 #[test]
 fn a_batch_costs_the_same_number_of_statements_however_large_it_is() {
     assert_eq!(statements(3).len(), 5);
     assert_eq!(statements(60).len(), 5);
+}
+
+#[test]
+fn the_statements_of_a_batch_stay_prepared() {
+    let mut db = ledger(12);
+    let kept = Seen::default();
+    let noted = Arc::clone(&kept);
+    db.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::CacheQuery { sql, .. } = event {
+            noted.lock().unwrap().push(sql.to_owned());
+        }
+    });
+    (0..4).for_each(|_| batch(&mut db, 3));
+    assert_eq!(kept.lock().unwrap().len(), 4);
 }
 
 #[derive(QueryableByName)]
