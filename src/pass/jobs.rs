@@ -21,6 +21,13 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    /// Whether there is nothing yet, and something may come.
+    fn is_awaited(&mut self) -> bool {
+        self.waiting.is_empty() && !self.closed
+    }
+}
+
 impl Jobs {
     pub fn put(&self, job: Arc<Job>) {
         self.state().waiting.push_back(job);
@@ -35,18 +42,16 @@ impl Jobs {
 
     /// Waits for the next one; none: nothing more will come.
     pub fn take(&self) -> Option<Arc<Job>> {
-        let nothing = |state: &mut State| state.waiting.is_empty() && !state.closed;
-        let state = self.changed.wait_while(self.state(), nothing);
+        let state = self.changed.wait_while(self.state(), State::is_awaited);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
         state.waiting.pop_front()
     }
 
     /// Waits for the next one, but not longer than this.
     pub fn take_within(&self, patience: Duration) -> Option<Arc<Job>> {
-        let nothing = |state: &mut State| state.waiting.is_empty() && !state.closed;
         let waited = self
             .changed
-            .wait_timeout_while(self.state(), patience, nothing);
+            .wait_timeout_while(self.state(), patience, State::is_awaited);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.waiting.pop_front()
     }
