@@ -24,23 +24,11 @@ pub fn look(chain: &mut Chain, mail: &'static config::Mail, offline: bool) {
             Ok(_) => chain.ok("mailer", format!("{} is there", program.display())),
             Err(fault) => chain.fail("mailer", Exit::Failed, fault.to_string()),
         },
-        MailTransport::File(path) => folder(chain, "mailer", path),
+        MailTransport::File(path) => folder::look(chain, "mailer", path),
     }
     match rewritten(mail) {
         Some(text) => chain.warn("from", text),
         None => chain.ok("from", format!("mail comes from {}", mail.from_address)),
-    }
-}
-
-/// A folder that gets a file for each message.
-pub fn folder(chain: &mut Chain, link: &'static str, path: &std::path::Path) {
-    let place = path.display();
-    match folder::try_out(path) {
-        Ok(()) => chain.ok(link, format!("messages become files in {place}")),
-        Err(error) => {
-            let text = format!("cannot write into {place}: {error}");
-            chain.fail(link, Exit::Failed, text);
-        }
     }
 }
 

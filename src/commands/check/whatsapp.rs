@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{chain::Chain, mail};
+use super::{chain::Chain, folder};
 use crate::{
     config::{self, Config, ContentSids, WhatsappTransport},
     exit::Exit,
@@ -12,7 +12,7 @@ use crate::{
 
 pub fn look(chain: &mut Chain, config: &Config, whatsapp: &config::Whatsapp, offline: bool) {
     match &whatsapp.transport {
-        WhatsappTransport::File(path) => mail::folder(chain, "twilio", path),
+        WhatsappTransport::File(path) => folder::look(chain, "twilio", path),
         WhatsappTransport::Twilio(_) if offline => chain.ok("twilio", "was not asked"),
         WhatsappTransport::Twilio(settings) => {
             let twilio = Twilio::new(settings);
