@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use super::{
     renderer, settings, start,
     trial::{Plan, Trial, wrong},
-    unrenderable,
 };
 use crate::{
+    commands::cause::unrenderable,
     config::{self, Config, MailTransport, Tls},
     gate::Gate,
     mail::{Composer, Connection, Envelope, Identity, parse_address},

@@ -11,9 +11,9 @@ use chrono::Utc;
 use super::{
     renderer, settings, start,
     trial::{Plan, Trial, wrong},
-    unrenderable,
 };
 use crate::{
+    commands::cause::unrenderable,
     config::{self, Config, WhatsappTransport},
     gate::Gate,
     message::{News, WhatsappMessage, trial},
