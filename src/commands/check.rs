@@ -2,6 +2,7 @@
 
 mod chain;
 mod database;
+mod env;
 mod folder;
 mod mail;
 mod next;
@@ -28,6 +29,7 @@ use crate::{
 
 pub fn run(config: &'static Config, args: &cli::Check) -> Result<Exit> {
     let mut chain = Chain::default();
+    env::look(&mut chain, config);
     if let Some(mail) = settings(&mut chain, "mail", &config.mail) {
         mail::look(&mut chain, mail, args.offline);
     }
