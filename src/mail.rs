@@ -23,6 +23,7 @@ pub use address::parse as parse_address;
 pub use calendar::write as calendar_entry;
 pub use compose::{Composer, Envelope, Identity};
 pub use heads::{Heads, heads};
+pub use smtp::Encryption;
 
 /// A kept way to hand over mails, one at a time.
 pub enum Connection {
@@ -51,6 +52,14 @@ impl Connection {
                 file::prepare(folder)?;
                 Ok(Connection::File(folder.clone()))
             }
+        }
+    }
+
+    /// How the connection to a mail server is encrypted.
+    pub fn encryption(&self) -> Option<Encryption> {
+        match self {
+            Connection::Smtp(session) => session.encryption(),
+            Connection::Sendmail(_) | Connection::File(_) => None,
         }
     }
 
