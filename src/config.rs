@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 pub use self::{
     app::App,
     database::Database,
+    environment::Sources,
     mail::{Mail, MailTransport, Smtp, Tls},
     problem::Problem,
     reminder::{InDoubt, Locale, Reminder},
@@ -41,6 +42,7 @@ pub struct Config {
     /// The folder of the first env file (else the working directory): `config/app.php`, `database/migrations` and
     /// relative paths start here.
     pub project: PathBuf,
+    pub sources: Sources,
     pub database: Database,
     /// Zone of the stored naive times; `None` when neither `APP_TIMEZONE` nor `config/app.php` says.
     pub zone: Option<Tz>,
@@ -111,6 +113,7 @@ impl Config {
         let problems = reader.into_problems();
         match database {
             Some(database) if problems.is_empty() => Ok(Config {
+                sources: environment.sources(),
                 project: environment.project,
                 database,
                 zone,

@@ -187,6 +187,26 @@ pub fn spent_since(db: &mut Db, channel: Channel, since: DateTime<Utc>) -> Query
     Ok(sent + sending)
 }
 
+/// When the message of a channel was sent that has so many before it since then.
+pub fn sent_after(
+    db: &mut Db,
+    channel: Channel,
+    since: DateTime<Utc>,
+    before: i64,
+) -> QueryResult<Option<DateTime<Utc>>> {
+    let sent: Option<NaiveDateTime> = ledger::table
+        .filter(ledger::channel.eq(channel.name()))
+        .filter(ledger::status.eq(status::SENT))
+        .filter(ledger::sent_at.ge(since.naive_utc()))
+        .order(ledger::sent_at)
+        .offset(before)
+        .limit(1)
+        .select(ledger::sent_at.assume_not_null())
+        .first(db)
+        .optional()?;
+    Ok(sent.map(|at| at.and_utc()))
+}
+
 /// How many rows of a channel wait, or are being sent.
 pub fn waiting(db: &mut Db, channel: Channel) -> QueryResult<i64> {
     let open = [status::PENDING, status::SENDING];

@@ -5,6 +5,7 @@ mod address;
 mod calendar;
 mod compose;
 mod file;
+mod heads;
 mod opening;
 mod reply;
 mod sendmail;
@@ -20,7 +21,9 @@ use crate::outcome::{Fault, Outcome};
 
 pub use address::parse as parse_address;
 pub use calendar::write as calendar_entry;
-pub use compose::{Composer, Envelope, Heads, Identity, heads};
+pub use compose::{Composer, Envelope, Identity};
+pub use heads::{Heads, heads};
+pub use smtp::Encryption;
 
 /// A kept way to hand over mails, one at a time.
 pub enum Connection {
@@ -35,7 +38,7 @@ pub enum Connection {
 impl Connection {
     /// Gets ready to send: connects, starts TLS, logs in. The error means that the channel is down, and says what to do.
     pub fn open(mail: &config::Mail) -> Result<Connection, Fault> {
-        compose::sender(mail)?;
+        heads::sender(mail)?;
         match &mail.transport {
             config::MailTransport::Smtp(smtp) => {
                 let session = smtp::Session::open(smtp)?;
@@ -49,6 +52,14 @@ impl Connection {
                 file::prepare(folder)?;
                 Ok(Connection::File(folder.clone()))
             }
+        }
+    }
+
+    /// How the connection to a mail server is encrypted.
+    pub fn encryption(&self) -> Option<Encryption> {
+        match self {
+            Connection::Smtp(session) => session.encryption(),
+            Connection::Sendmail(_) | Connection::File(_) => None,
         }
     }
 

@@ -16,6 +16,7 @@ pub mod trial;
 pub use check::{Tried, check_templates, try_templates};
 use context::{Context, Defaults};
 pub use event::Event;
+pub use language::code as language_code;
 pub use templates::BUILT_IN;
 use templates::Templates;
 

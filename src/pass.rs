@@ -3,7 +3,7 @@
 mod account;
 pub mod again;
 mod breaker;
-mod budget;
+pub mod budget;
 pub mod correct;
 mod deliver;
 mod drain;

@@ -1,4 +1,4 @@
-//! What lies behind an error of the database.
+//! What lies behind an error: of the database, and of a message that cannot be made.
 
 use crate::{
     db::{self, Db},
@@ -30,4 +30,10 @@ pub fn explain(db: &mut Db, error: anyhow::Error, what: &'static str) -> anyhow:
             missing.join(", ")
         ),
     )
+}
+
+/// A message that cannot be made: it names the operator's own template, and the line. Those were tried when the settings
+/// were read; what still fails is theirs, too.
+pub fn unrenderable(error: anyhow::Error) -> anyhow::Error {
+    exit::error(Exit::Config, format!("{error:#}"))
 }

@@ -2,6 +2,7 @@
 
 mod chain;
 mod database;
+mod env;
 mod folder;
 mod mail;
 mod next;
@@ -12,6 +13,7 @@ mod whatsapp;
 
 use anyhow::Result;
 use chrono::Utc;
+use chrono_tz::Tz;
 
 use self::chain::Chain;
 use crate::{
@@ -22,10 +24,12 @@ use crate::{
     output,
     pass::summary,
     platform::{self, coming::Coming},
+    time::Zone,
 };
 
 pub fn run(config: &'static Config, args: &cli::Check) -> Result<Exit> {
     let mut chain = Chain::default();
+    env::look(&mut chain, config);
     if let Some(mail) = settings(&mut chain, "mail", &config.mail) {
         mail::look(&mut chain, mail, args.offline);
     }
@@ -72,8 +76,11 @@ fn settings<'a, T>(
 fn database(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
     let now = Utc::now();
     let found = database::look(chain, db, config)?;
-    passes::look(chain, db, config, &found, now);
-    let zone = match platform::zone(config, db) {
+    let zone = platform::zone(config, db);
+    // There the zone only bounds how far back is read; a link of its own says when nobody knows it.
+    let near = *zone.as_ref().unwrap_or(&Zone(Tz::UTC));
+    passes::look(chain, db, config, &found, near, now);
+    let zone = match zone {
         Ok(zone) => zone,
         Err(error) => {
             chain.error("zone", &error);

@@ -16,9 +16,10 @@ use self::{
 };
 use crate::{
     cli,
+    commands::cause::unrenderable,
     config::{self, Config, Problem},
     db,
-    exit::{self, Exit},
+    exit::Exit,
     ledger::{Channel, Kind},
     mail,
     message::Renderer,
@@ -122,11 +123,6 @@ fn unused<T>(channel: &config::Channel<T>) -> Option<String> {
             Some("the channel's settings are wrong: nobody gets this".to_owned())
         }
     }
-}
-
-/// It names the file and the line.
-fn unrenderable(error: anyhow::Error) -> anyhow::Error {
-    exit::error(Exit::Config, format!("{error:#}"))
 }
 
 fn show(args: &cli::Preview, shown: &Shown) -> Result<()> {

@@ -55,8 +55,3 @@ fn renderer(config: &Config) -> Result<Renderer> {
 fn start(now: DateTime<Utc>) -> DateTime<Utc> {
     now + Duration::hours(1)
 }
-
-/// Templates of the operator's own were tried when the settings were read; what still fails is theirs, too.
-fn unrenderable(error: anyhow::Error) -> anyhow::Error {
-    exit::error(Exit::Config, format!("{error:#}"))
-}

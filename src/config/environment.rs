@@ -1,7 +1,7 @@
 //! The real environment and the env files under it, with the meaning Laravel's `env()` gives to their values.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -22,8 +22,19 @@ pub struct Environment {
     layers: Vec<Layer>,
 }
 
+/// Where the settings come from.
+#[derive(Debug)]
+pub struct Sources {
+    /// The env files that were read; the first one that sets a variable wins.
+    pub files: Vec<PathBuf>,
+    /// The variables of theirs that the real environment sets otherwise.
+    pub overruled: Vec<String>,
+}
+
 /// One source of variables, and where the relative paths in it start.
 struct Layer {
+    /// `None` for the real environment.
+    file: Option<PathBuf>,
     folder: PathBuf,
     values: HashMap<String, String>,
 }
@@ -40,6 +51,7 @@ impl Environment {
         let mut read = Environment {
             project: cwd.to_owned(),
             layers: vec![Layer {
+                file: None,
                 folder: cwd.to_owned(),
                 values: environment.clone(),
             }],
@@ -82,6 +94,22 @@ impl Environment {
         self.get(name).map(|_| found)
     }
 
+    pub fn sources(&self) -> Sources {
+        let files = self.layers.iter().filter_map(|layer| layer.file.clone());
+        let real = &self.layers[0].values;
+        let is_overruled =
+            |(name, value): &(&String, &String)| real.get(*name).is_some_and(|own| own != *value);
+        let of_files = self.layers[1..].iter().flat_map(|layer| &layer.values);
+        let overruled: BTreeSet<&String> = of_files
+            .filter(is_overruled)
+            .map(|(name, _)| name)
+            .collect();
+        Sources {
+            files: files.collect(),
+            overruled: overruled.into_iter().cloned().collect(),
+        }
+    }
+
     /// `path` as the file that sets `name` means it: relative to that file's folder.
     pub fn resolve(&self, name: &str, path: &str) -> PathBuf {
         let folder = self
@@ -103,7 +131,12 @@ impl Environment {
         let folder = folder_of(file, cwd);
         let named = values.get(ENV_FILE).and_then(|raw| meaning(raw));
         let named = named.map(|list| paths(&list, &folder)).unwrap_or_default();
-        self.layers.push(Layer { folder, values });
+        let file = Some(file.to_owned());
+        self.layers.push(Layer {
+            file,
+            folder,
+            values,
+        });
         Ok(named)
     }
 
@@ -342,6 +375,21 @@ mod tests {
         assert_eq!(read.resolve("C", "x"), lms.join("x"));
         assert_eq!(read.resolve("D", "x"), lms.join("x"));
         assert_eq!(read.resolve("A", "x"), folder.path().join("etc/x"));
+    }
+
+    #[test]
+    fn the_files_are_known_in_their_order_and_what_the_real_environment_sets_otherwise() {
+        let folder = folder(&[
+            ("own/env", b"REMINDERS_ENV_FILE=../lms/.env\nA=1\nB=1"),
+            ("lms/.env", b"B=2\nC=1\nD=1"),
+        ]);
+        let named = folder.path().join("own/env");
+        let real = map(&[("A", "1"), ("B", "2"), ("C", ""), ("E", "5")]);
+        let read = Environment::read(std::slice::from_ref(&named), &real, folder.path()).unwrap();
+        let sources = read.sources();
+        let second = folder.path().join("own/../lms/.env");
+        assert_eq!(sources.files, [named, second]);
+        assert_eq!(sources.overruled, ["B", "C"]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use lettre::transport::smtp::client::SmtpConnection;
 
 use self::link::{Failure, Link};
 use self::server::Server;
+pub use self::tls::Encryption;
 use super::reply::{self, Phase};
 use super::trouble::Trouble;
 use super::{Envelope, sent};
@@ -41,6 +42,11 @@ impl Session {
         let server = Arc::new(Server::new(smtp)?);
         let link = Some(server.connect(Instant::now() + PREPARE)?);
         Ok(Self { server, link })
+    }
+
+    /// How the connection is encrypted, while there is one.
+    pub fn encryption(&self) -> Option<Encryption> {
+        self.link.as_ref().map(|link| link.encryption())
     }
 
     /// Brings the server to take one mail's text for its one recipient (RFC 5321 3.3).

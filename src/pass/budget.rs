@@ -10,6 +10,9 @@ use crate::{
     ledger::{self, Channel},
 };
 
+/// What a day's limit counts.
+const DAY: Duration = Duration::hours(24);
+
 /// How many deliveries a pass may still begin (`--limit`).
 pub struct Budget(AtomicUsize);
 
@@ -47,6 +50,35 @@ pub fn of_the_day(
     let Some(budget) = max_per_day else {
         return Ok(usize::MAX);
     };
-    let spent = ledger::spent_since(db, channel, now - Duration::hours(24))?;
+    let spent = ledger::spent_since(db, channel, now - DAY)?;
     Ok(budget.saturating_sub(usize::try_from(spent).unwrap_or(0)))
+}
+
+/// A limit of messages a day, as it stands.
+pub struct Day {
+    pub max: u32,
+    /// In the last 24 hours, what every host is sending included.
+    pub spent: i64,
+    /// Where it is used up: when the next one may be sent. Unknown while only what is being sent stands before it.
+    pub free: Option<DateTime<Utc>>,
+}
+
+impl Day {
+    pub fn read(db: &mut Db, channel: Channel, max: u32, now: DateTime<Utc>) -> QueryResult<Self> {
+        let spent = ledger::spent_since(db, channel, now - DAY)?;
+        let over = spent - i64::from(max);
+        let free = match over >= 0 {
+            true => ledger::sent_after(db, channel, now - DAY, over)?,
+            false => None,
+        };
+        Ok(Self {
+            max,
+            spent,
+            free: free.map(|sent| sent + DAY),
+        })
+    }
+
+    pub fn is_used_up(&self) -> bool {
+        self.spent >= i64::from(self.max)
+    }
 }

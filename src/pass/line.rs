@@ -166,14 +166,7 @@ impl Line<'_> {
     pub fn deliver(&mut self, job: &Arc<Job>, desk: &Desk, next: &mut Next) -> Outcome {
         let outcome = match self {
             Line::Mail(post) => post.deliver(job, desk, next),
-            Line::Whatsapp(whatsapp, client) => message(
-                whatsapp,
-                client,
-                job,
-                desk.renderer,
-                desk.config,
-                desk.clock,
-            ),
+            Line::Whatsapp(whatsapp, client) => message(whatsapp, client, job, desk),
         };
         outcome.unwrap_or_else(|outcome| outcome)
     }
@@ -189,15 +182,14 @@ fn message(
     whatsapp: &config::Whatsapp,
     client: &whatsapp::Client,
     job: &Job,
-    renderer: &Renderer,
-    config: &Config,
-    clock: Clock,
+    desk: &Desk,
 ) -> Result<Outcome, Outcome> {
-    let message = renderer
+    let message = desk
+        .renderer
         .whatsapp(job.news, &job.participant, job.start, job.claim.rendered_at)
         .map_err(unrenderable)?;
     if let Some(doubt) = &job.doubt
-        && let Some(sent) = find(client, doubt, &message, config)?
+        && let Some(sent) = find(client, doubt, &message, desk.config)?
     {
         return Ok(sent);
     }
@@ -205,13 +197,13 @@ fn message(
         return Ok(ending.clone());
     }
     // The look may have taken long.
-    let now = clock.now();
+    let now = desk.clock.now();
     if let Some(outcome) = past_time(job, now) {
         return Ok(outcome);
     }
     let (kind, recipient) = (job.claim.row.kind(), &job.claim.recipient);
     let left = job.start - now;
-    let request = request(whatsapp, config, kind, recipient, message, left);
+    let request = request(whatsapp, desk.config, kind, recipient, message, left);
     Ok(client.deliver(&request, &job.gate))
 }
 

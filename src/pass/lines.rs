@@ -77,7 +77,7 @@ impl Lines {
             Err(fault) => return drop(self.events.send(Event::Refused(fault))),
         };
         let mut wanted = self.events.send(Event::Opened).is_ok();
-        // Taken while the one before was on its way.
+        // Taken before the one before it leaves, so that the two can travel together.
         let mut ahead = None;
         while wanted && let Some(job) = ahead.take().or_else(|| self.jobs.take()) {
             let turn = line.turn(&|| self.is_halted());

@@ -1,4 +1,5 @@
-//! The line of mail: each mail is composed while the one before is on its way, where the two can travel together.
+//! The line of mail: where a mail's commands can travel with the text of the one before, it is composed before that text
+//! leaves.
 
 use std::{sync::Arc, time::Duration};
 

@@ -53,6 +53,8 @@ pub struct Template {
     pub approval: Approval,
     /// The numbers of the variables in its text.
     pub variables: BTreeSet<u32>,
+    /// Its code, as Meta has it: `id`, `en`, `en_US` …
+    pub language: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -73,6 +75,7 @@ struct Approvals {
 #[derive(Deserialize)]
 struct Content {
     types: Option<Value>,
+    language: Option<String>,
 }
 
 impl Twilio {
@@ -99,6 +102,7 @@ impl Twilio {
         Ok(Template {
             approval: approvals.whatsapp.unwrap_or_default(),
             variables: variables(&content.types.unwrap_or_default().to_string()),
+            language: content.language,
         })
     }
 

@@ -6,7 +6,7 @@ mod passes;
 mod whatsapp;
 
 use crate::{
-    support::{BackEnd, Platform, on},
+    support::{BackEnd, Platform, Run, on},
     twilio::Twilio,
 };
 
@@ -123,6 +123,58 @@ fn every_link_is_told_also_when_one_is_broken() {
     }
     says(&run.stdout, "whatsapp", "FAIL", "TWILIO_SID");
     assert!(lines(&run.stdout, "database")[0].starts_with("FAIL"));
+}
+
+/// The first link of all.
+fn env(run: &Run) -> serde_json::Value {
+    run.json()[0].clone()
+}
+
+#[test]
+fn it_begins_with_the_env_files_that_were_read() {
+    let platform = untouched().migrated();
+    let file = platform.path(".env").display().to_string();
+    let report = platform.run(&["check"]).succeeds().stdout;
+    assert_eq!(
+        lines(&report, "env").first(),
+        report.lines().next().as_ref()
+    );
+    says(&report, "env", "ok", &file);
+
+    let own = platform.path("own.env");
+    std::fs::write(&own, "REMINDERS_ENV_FILE=.env\nAPP_NAME=Kursus").unwrap();
+    let arguments = ["--env-file", "own.env", "check", "--format", "json"];
+    let mut command = platform.command(&arguments);
+    command.env("APP_NAME", "Kita");
+    let run = Run::of(&arguments, command.output().unwrap()).succeeds();
+    let text = format!(
+        "{}, then {file}; the environment sets APP_NAME otherwise, and wins",
+        own.display()
+    );
+    assert_eq!(
+        env(&run),
+        serde_json::json!({"link": "env", "verdict": "ok", "text": text})
+    );
+}
+
+#[test]
+fn without_an_env_file_it_says_so() {
+    let platform = untouched();
+    std::fs::rename(platform.path(".env"), platform.path("elsewhere")).unwrap();
+    let arguments = ["check", "--format", "json"];
+    let mut command = platform.command(&arguments);
+    // Where the database is does not matter here.
+    let settings = [("DB_CONNECTION", "sqlite"), ("MAIL_MAILER", "none")];
+    let output = command.envs(settings).output().unwrap();
+    let run = Run::of(&arguments, output);
+    let first = env(&run);
+    let text = first["text"].as_str().unwrap();
+    let folder = platform.path("").display().to_string();
+    assert!(
+        text.starts_with("no env file found: there is no .env in "),
+        "{text}"
+    );
+    assert!(text.contains(folder.trim_end_matches('/')), "{text}");
 }
 
 #[test]

@@ -573,6 +573,124 @@ fn a_channel_that_has_stopped_says_why_and_until_when() {
     );
 }
 
+/// So many are due; Siti (9) is the last of them.
+fn with_budget(max: &str, participants: i64) -> Platform {
+    let platform = with_files(Platform::seed()).set("MAIL_MAX_PER_DAY", max);
+    for id in 1..participants {
+        platform.participant(id, &format!("Peserta {id}"), &format!("p{id}@example.org"));
+    }
+    platform.participant(9, "Siti", "siti@example.org");
+    platform
+}
+
+#[test]
+fn a_days_budget_that_is_not_used_up_is_a_rule_that_holds_and_without_one_there_is_none() {
+    let platform = with_budget("3", 3);
+    platform.session(1, START);
+    has(
+        &rule(&at(&platform, NOW, "1", "9"), "mail_budget"),
+        "ok: 0 of 3 in the last 24 hours",
+    );
+    platform.run(&["send", "--now", NOW, "--limit", "2"]);
+    let siti = at(&platform, NOW, "1", "9");
+    assert_eq!(
+        rule(&siti, "mail_budget"),
+        "ok: 2 of 3 in the last 24 hours"
+    );
+    has(
+        &conclusion(&siti, "mail"),
+        "will: Siti will be told by mail in the next pass",
+    );
+    let rules = explain(&self::platform())["rules"].to_string();
+    assert!(!rules.contains("mail_budget"), "{rules}");
+}
+
+#[test]
+fn a_days_budget_that_is_used_up_until_the_session_begins_keeps_somebody_from_being_told() {
+    let platform = with_budget("2", 3);
+    platform.session(1, START);
+    platform.send().exits(75);
+    let siti = at(&platform, NOW, "1", "9");
+    assert_eq!(
+        rule(&siti, "mail_budget"),
+        "no: 2 of 2 in the last 24 hours (MAIL_MAX_PER_DAY), the next one from Tue 2026-11-24 16:00 WIB on"
+    );
+    has(
+        &conclusion(&siti, "mail"),
+        "no: Siti will not be told by mail: MAIL_MAX_PER_DAY=2 is reached until Tue 2026-11-24 16:00 WIB, too late for the session; raise it",
+    );
+    // One who was told is.
+    has(
+        &conclusion(&at(&platform, NOW, "1", "1"), "mail"),
+        "yes: Peserta 1 was told by mail",
+    );
+    // Nobody has a row of the later one yet: its window opens today, or the day after.
+    platform.session(2, "2026-11-23 17:30:00");
+    platform.session(3, "2026-11-24 17:30:00");
+    has(
+        &conclusion(&at(&platform, NOW, "2", "9"), "mail"),
+        "no: Siti will not be told by mail: MAIL_MAX_PER_DAY=2 is reached",
+    );
+    has(
+        &conclusion(&at(&platform, NOW, "3", "9"), "mail"),
+        "will: Siti will be told by mail on Tue 2026-11-24 16:25 WIB",
+    );
+}
+
+#[test]
+fn a_days_budget_that_is_free_again_in_time_delays_as_a_pass_does() {
+    let platform = with_budget("2", 3).set("REMINDER_LEAD", "48h");
+    platform.session(1, "2026-11-25 16:00:00");
+    platform.send().exits(75);
+    let siti = at(&platform, NOW, "1", "9");
+    has(
+        &rule(&siti, "mail_budget"),
+        "no: 2 of 2 in the last 24 hours",
+    );
+    has(
+        &conclusion(&siti, "mail"),
+        "will: Siti will be told by mail on Tue 2026-11-24 16:00 WIB at the earliest, nearest sessions first: MAIL_MAX_PER_DAY=2 is \
+         reached",
+    );
+    // A limit that was lowered waits for more of them.
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET sent_at = '2026-11-23 09:10:00' WHERE user_id = 2",
+    );
+    let platform = platform.set("MAIL_MAX_PER_DAY", "1");
+    has(
+        &rule(&at(&platform, NOW, "1", "9"), "mail_budget"),
+        "no: 2 of 1 in the last 24 hours (MAIL_MAX_PER_DAY), the next one from Tue 2026-11-24 16:10 WIB on",
+    );
+    platform.send_at("2026-11-24T15:59:00+07:00").exits(75);
+    let later = "2026-11-24T16:15:00+07:00";
+    has(
+        &rule(&at(&platform, later, "1", "9"), "mail_budget"),
+        "ok: 0 of 1 in the last 24 hours",
+    );
+    platform.send_at(later).succeeds();
+    has(
+        &conclusion(&at(&platform, later, "1", "9"), "mail"),
+        "yes: Siti was told by mail on Tue 2026-11-24 16:15 WIB",
+    );
+}
+
+#[test]
+fn a_days_budget_that_others_are_using_up_right_now_has_room_when_they_end() {
+    let platform = with_budget("1", 2);
+    platform.session(1, START);
+    platform.send().exits(75);
+    platform.sql("UPDATE session_reminder_deliveries SET status = 'sending', sent_at = NULL WHERE status = 'sent'");
+    let siti = at(&platform, NOW, "1", "9");
+    assert_eq!(
+        rule(&siti, "mail_budget"),
+        "no: 1 of 1 in the last 24 hours (MAIL_MAX_PER_DAY)"
+    );
+    has(
+        &conclusion(&siti, "mail"),
+        "will: Siti will be told by mail when the day's budget has room: MAIL_MAX_PER_DAY=1 is reached",
+    );
+}
+
 #[test]
 fn a_session_that_has_moved_since_is_told_again_and_corrected_where_that_is_on() {
     let platform = platform();

@@ -162,6 +162,32 @@ fn a_trial_speaks_the_language_of_those_who_have_none_and_logs_in_over_tls() {
 }
 
 #[test]
+fn it_says_how_the_connection_was_really_encrypted() {
+    let (plain, starttls) = (Smtp::start(), Smtp::builder().starttls().start());
+    let implicit = Smtp::builder().implicit_tls().start();
+    for (smtp, setting, trusted, agreed) in [
+        (&plain, "null", &starttls, "none"),
+        (&starttls, "none", &starttls, "none"),
+        (&starttls, "null", &starttls, "STARTTLS"),
+        (&implicit, "ssl", &implicit, "TLS from the start"),
+    ] {
+        let ca = trusted.ca_file().display();
+        let tls = format!("MAIL_ENCRYPTION={setting}\nMAIL_HOST=localhost\nMAIL_CA_FILE={ca}");
+        let host = Host::mail(smtp).and(&tls);
+        let run = host.test_mail().succeeds();
+        assert_eq!(value(&run, "encryption"), agreed, "{setting}");
+        assert_eq!(smtp.mails().last().unwrap().tls, agreed != "none");
+        let json = host.test(&["mail", "budi@example.org", "--format", "json"]);
+        assert_eq!(json.json()["encryption"], agreed);
+    }
+    let host = Host::mail(&plain);
+    drop(plain);
+    let nobody = host.test(&["mail", "budi@example.org", "--format", "json"]);
+    assert_eq!(nobody.code, 75);
+    assert!(nobody.json()["encryption"].is_null(), "{}", nobody.stdout);
+}
+
+#[test]
 fn a_refused_recipient_and_a_channel_that_is_down_have_exit_codes_of_their_own() {
     for (phase, words, exit, cure) in [
         (

@@ -1,4 +1,4 @@
-//! Whether a folder of messages can be written to.
+//! A folder that gets a file for each message: whether it can be written to.
 
 use std::{
     fs::{self, File},
@@ -7,8 +7,22 @@ use std::{
     process,
 };
 
+use super::chain::Chain;
+use crate::exit::Exit;
+
+pub fn look(chain: &mut Chain, link: &'static str, path: &Path) {
+    let place = path.display();
+    match try_out(path) {
+        Ok(()) => chain.ok(link, format!("messages become files in {place}")),
+        Err(error) => {
+            let text = format!("cannot write into {place}: {error}");
+            chain.fail(link, Exit::Failed, text);
+        }
+    }
+}
+
 /// Makes a file there, or where the folder itself is to be made, and takes it away again.
-pub fn try_out(folder: &Path) -> io::Result<()> {
+fn try_out(folder: &Path) -> io::Result<()> {
     let there = folder.ancestors().find(|folder| folder.exists());
     let there = there.ok_or(ErrorKind::NotFound)?;
     let trial = there.join(format!(".reminders-check.{}", process::id()));

@@ -4,9 +4,9 @@ use std::{sync::mpsc, thread, time::Duration};
 
 use super::{chain::Chain, folder};
 use crate::{
-    config::{self, MailTransport, Smtp, Tls},
+    config::{self, MailTransport, Smtp},
     exit::Exit,
-    mail::Connection,
+    mail::{Connection, Encryption},
     outcome::{Fault, TIMEOUT},
 };
 
@@ -17,14 +17,14 @@ pub fn look(chain: &mut Chain, mail: &'static config::Mail, offline: bool) {
     match &mail.transport {
         MailTransport::Smtp(_) if offline => chain.ok("mailer", "was not asked"),
         MailTransport::Smtp(smtp) => match connect(mail, LIMIT) {
-            Ok(()) => chain.ok("mailer", reached(smtp)),
+            Ok(encryption) => chain.ok("mailer", reached(smtp, encryption)),
             Err(fault) => chain.fail("mailer", Exit::Failed, fault.to_string()),
         },
         MailTransport::Sendmail(program) => match Connection::open(mail) {
             Ok(_) => chain.ok("mailer", format!("{} is there", program.display())),
             Err(fault) => chain.fail("mailer", Exit::Failed, fault.to_string()),
         },
-        MailTransport::File(path) => folder(chain, "mailer", path),
+        MailTransport::File(path) => folder::look(chain, "mailer", path),
     }
     match rewritten(mail) {
         Some(text) => chain.warn("from", text),
@@ -32,23 +32,17 @@ pub fn look(chain: &mut Chain, mail: &'static config::Mail, offline: bool) {
     }
 }
 
-/// A folder that gets a file for each message.
-pub fn folder(chain: &mut Chain, link: &'static str, path: &std::path::Path) {
-    let place = path.display();
-    match folder::try_out(path) {
-        Ok(()) => chain.ok(link, format!("messages become files in {place}")),
-        Err(error) => {
-            let text = format!("cannot write into {place}: {error}");
-            chain.fail(link, Exit::Failed, text);
-        }
-    }
-}
-
-/// Connects, starts TLS and logs in as a pass would, and says goodbye.
-fn connect(mail: &'static config::Mail, limit: Duration) -> Result<(), Fault> {
+/// Connects, starts TLS and logs in as a pass would, and says goodbye; how the connection was encrypted.
+fn connect(mail: &'static config::Mail, limit: Duration) -> Result<Option<Encryption>, Fault> {
+    let visit = || {
+        let connection = Connection::open(mail)?;
+        let encryption = connection.encryption();
+        connection.close();
+        Ok(encryption)
+    };
     let (tell, told) = mpsc::channel();
     // Not joined: one that hangs ends with the process.
-    thread::spawn(move || tell.send(Connection::open(mail).map(Connection::close)));
+    thread::spawn(move || tell.send(visit()));
     told.recv_timeout(limit).unwrap_or_else(|_| {
         let seconds = limit.as_secs();
         let text = format!(
@@ -59,17 +53,16 @@ fn connect(mail: &'static config::Mail, limit: Duration) -> Result<(), Fault> {
     })
 }
 
-fn reached(smtp: &Smtp) -> String {
-    let tls = match smtp.tls {
-        Tls::Implicit | Tls::Required => ", over TLS",
-        Tls::IfOffered => "",
-        Tls::Never => ", in clear",
+fn reached(smtp: &Smtp, encryption: Option<Encryption>) -> String {
+    let how = match encryption {
+        None | Some(Encryption::None) => "in clear",
+        Some(Encryption::StartTls | Encryption::Implicit) => "over TLS",
     };
     let login = match &smtp.login {
         Some((user, _)) => format!("takes the login of {user}"),
         None => "answers, without a login".to_owned(),
     };
-    format!("{}:{} {login}{tls}", smtp.host, smtp.port)
+    format!("{}:{} {login}, {how}", smtp.host, smtp.port)
 }
 
 /// Gmail puts the account's own address in the place of one that it does not know as the account's.
@@ -90,7 +83,7 @@ fn rewritten(mail: &config::Mail) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::secret::Secret;
+    use crate::config::{Tls, secret::Secret};
 
     fn mail(host: &str, user: &str, from: &str) -> config::Mail {
         config::Mail {

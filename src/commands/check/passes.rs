@@ -2,21 +2,27 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Duration, Utc};
-use chrono_tz::Tz;
 
 use super::{chain::Chain, database::Found};
 use crate::{
     config::{self, Config},
     db::Db,
     ledger::{self, Channel, overview},
-    lock, platform,
+    lock,
     time::{Zone, rough},
 };
 
 /// Cron begins one every minute.
 const LATE: Duration = Duration::minutes(5);
 
-pub fn look(chain: &mut Chain, db: &mut Db, config: &Config, found: &Found, now: DateTime<Utc>) {
+pub fn look(
+    chain: &mut Chain,
+    db: &mut Db,
+    config: &Config,
+    found: &Found,
+    zone: Zone,
+    now: DateTime<Utc>,
+) {
     chain.look("pass", |chain| {
         let written = match found.has_ledger {
             true => overview::last_written(db)?,
@@ -36,8 +42,6 @@ pub fn look(chain: &mut Chain, db: &mut Db, config: &Config, found: &Found, now:
     {
         chain.look("held", |chain| held(chain, db, channel, now));
     }
-    // The zone only bounds how far back is read; a link of its own says when nobody knows it.
-    let zone = platform::zone(config, db).unwrap_or(Zone(Tz::UTC));
     chain.look("failed", |chain| in_need(chain, db, zone, now));
 }
 

@@ -1,18 +1,18 @@
 //! How WhatsApp messages leave: Twilio's account, its sender and its templates, or the folder.
 
-use std::collections::BTreeSet;
+mod templates;
 
-use super::{chain::Chain, mail};
+use super::{chain::Chain, folder};
 use crate::{
-    config::{self, Config, ContentSids, WhatsappTransport},
+    config::{self, Config, WhatsappTransport},
     exit::Exit,
     outcome::Fault,
-    whatsapp::{Approval, Template, Twilio},
+    whatsapp::Twilio,
 };
 
 pub fn look(chain: &mut Chain, config: &Config, whatsapp: &config::Whatsapp, offline: bool) {
     match &whatsapp.transport {
-        WhatsappTransport::File(path) => mail::folder(chain, "twilio", path),
+        WhatsappTransport::File(path) => folder::look(chain, "twilio", path),
         WhatsappTransport::Twilio(_) if offline => chain.ok("twilio", "was not asked"),
         WhatsappTransport::Twilio(settings) => {
             let twilio = Twilio::new(settings);
@@ -25,7 +25,7 @@ pub fn look(chain: &mut Chain, config: &Config, whatsapp: &config::Whatsapp, off
                 return;
             }
             sender(chain, &twilio, settings);
-            templates(chain, &twilio, config, whatsapp, settings);
+            templates::look(chain, &twilio, config, whatsapp, settings);
         }
     }
 }
@@ -71,142 +71,5 @@ fn sender(chain: &mut Chain, twilio: &Twilio, settings: &config::Twilio) {
             chain.warn("sender", text);
         }
         Err(fault) => chain.warn("sender", format!("cannot be asked for: {fault}")),
-    }
-}
-
-fn templates(
-    chain: &mut Chain,
-    twilio: &Twilio,
-    config: &Config,
-    whatsapp: &config::Whatsapp,
-    settings: &config::Twilio,
-) {
-    let named = named(config, whatsapp);
-    if named.is_empty() && settings.is_sandbox() {
-        chain.ok("template", "none, as the sandbox takes plain text");
-    } else if named.is_empty() {
-        let text = "there is none: plain text reaches only those who wrote in the last 24 hours (63016); set \
-                    TWILIO_WHATSAPP_CONTENT_SID";
-        chain.warn("template", text);
-    }
-    for (variable, sid) in named {
-        match twilio.template(sid) {
-            Ok(template) => weigh(chain, &variable, &template),
-            Err(fault) => chain.fail("template", Exit::Failed, format!("{variable}: {fault}")),
-        }
-    }
-}
-
-/// Every template that messages are sent with, by the variable that names it.
-fn named<'a>(config: &Config, whatsapp: &'a config::Whatsapp) -> Vec<(String, &'a str)> {
-    let mut kinds = vec![("", &whatsapp.reminder)];
-    if config.reminder.corrections {
-        kinds.extend([
-            ("_MOVED", &whatsapp.moved),
-            ("_CANCELLED", &whatsapp.cancelled),
-        ]);
-    }
-    let of_kind = |(kind, sids): (&str, &'a ContentSids)| {
-        let all = [("", &sids.all), ("_ID", &sids.id), ("_EN", &sids.en)];
-        let variable = format!("TWILIO_WHATSAPP_CONTENT_SID{kind}");
-        let named = all.into_iter().filter_map(move |(language, sid)| {
-            Some((format!("{variable}{language}"), sid.as_deref()?))
-        });
-        named.collect::<Vec<_>>()
-    };
-    kinds.into_iter().flat_map(of_kind).collect()
-}
-
-fn weigh(chain: &mut Chain, variable: &str, template: &Template) {
-    if let Some(text) = unapproved(&template.approval) {
-        chain.fail("template", Exit::Failed, format!("{variable}: {text}"));
-    } else if let Some(text) = miscounted(&template.variables) {
-        chain.fail("template", Exit::Failed, format!("{variable}: {text}"));
-    } else if template.approval.category.as_deref() == Some("MARKETING") {
-        let text = "is approved as MARKETING, which Meta does not deliver to everybody (63049): submit it again as UTILITY";
-        chain.warn("template", format!("{variable} {text}"));
-    } else {
-        chain.ok(
-            "template",
-            format!("{variable} is approved, with our five variables"),
-        );
-    }
-}
-
-fn unapproved(approval: &Approval) -> Option<String> {
-    let reason = approval.rejection_reason.as_deref().unwrap_or_default();
-    let reason = reason.trim().trim_end_matches('.');
-    let why = if reason.is_empty() {
-        String::new()
-    } else {
-        format!(" ({reason})")
-    };
-    Some(match approval.status.as_deref().unwrap_or("unsubmitted") {
-        "approved" => return None,
-        "unsubmitted" => {
-            "was not submitted to WhatsApp: do so in Twilio's Content Template Builder".into()
-        }
-        status @ ("received" | "pending") => {
-            format!("is {status}: wait for WhatsApp's approval, two days at most")
-        }
-        status => format!("is {status}{why}: submit another one, and set its SID"),
-    })
-}
-
-/// Twilio may refuse any other number (63028).
-fn miscounted(variables: &BTreeSet<u32>) -> Option<String> {
-    let ours = BTreeSet::from([1, 2, 3, 4, 5]);
-    let list = |numbers: Vec<&u32>| {
-        let names = numbers.iter().map(|number| format!("{{{{{number}}}}}"));
-        names.collect::<Vec<_>>().join(", ")
-    };
-    let lacks = list(ours.difference(variables).collect());
-    let beyond = list(variables.difference(&ours).collect());
-    match (lacks.as_str(), beyond.as_str()) {
-        ("", "") => None,
-        ("", _) => Some(format!(
-            "has {beyond} beyond the five that are sent (63028)"
-        )),
-        _ => Some(format!("lacks {lacks} of the five that are sent (63028)")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exactly_our_five_variables_are_right() {
-        let told = |numbers: &[u32]| miscounted(&numbers.iter().copied().collect());
-        assert_eq!(told(&[1, 2, 3, 4, 5]), None);
-        assert_eq!(
-            told(&[1, 2, 4, 5]).as_deref(),
-            Some("lacks {{3}} of the five that are sent (63028)")
-        );
-        assert_eq!(
-            told(&[1, 2, 3, 4, 5, 6]).as_deref(),
-            Some("has {{6}} beyond the five that are sent (63028)")
-        );
-        assert!(told(&[]).unwrap().contains("lacks {{1}}, {{2}}"));
-    }
-
-    #[test]
-    fn what_is_not_approved_says_what_to_do() {
-        let told = |status: Option<&str>, reason: &str| {
-            unapproved(&Approval {
-                status: status.map(str::to_owned),
-                rejection_reason: Some(reason.to_owned()),
-                category: None,
-            })
-        };
-        assert_eq!(told(Some("approved"), ""), None);
-        assert!(told(None, "").unwrap().starts_with("was not submitted"));
-        assert!(told(Some("pending"), "").unwrap().contains("wait"));
-        let rejected = told(Some("rejected"), "Too many variables.").unwrap();
-        assert_eq!(
-            rejected,
-            "is rejected (Too many variables): submit another one, and set its SID"
-        );
-        assert!(told(Some("paused"), "").unwrap().starts_with("is paused:"));
     }
 }

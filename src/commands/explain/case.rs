@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::{
     commands::session::{self, Ground, Session},
+    config,
     db::Db,
     ledger::{self, Channel, Kind, REMINDER, delivery::Delivery, history, status},
     legacy::Entry,
-    pass::{Pass, dry_run, window::Window},
+    pass::{Pass, budget::Day, dry_run, window::Window},
     platform::{
         self, Participant,
         facts::{self, Fact},
@@ -70,6 +71,8 @@ pub struct Case<'a> {
     pub entry: Option<Entry>,
     /// Has told WhatsApp to stop, where the platform does not know.
     pub has_stopped: bool,
+    /// How many mails may be sent in a day, where there is a limit.
+    pub budget: Option<Day>,
     /// Why a channel waits.
     pub held: HashMap<&'static str, String>,
     /// The channels by which they are about to hear of a change.
@@ -100,6 +103,7 @@ impl<'a> Case<'a> {
             deliveries: Vec::new(),
             entry: None,
             has_stopped: false,
+            budget: None,
             held: HashMap::new(),
             corrected: Vec::new(),
         };
@@ -160,6 +164,11 @@ impl<'a> Case<'a> {
         }
         self.deliveries = history::of(db, self.session.id, self.user.id)?;
         self.has_stopped = ledger::opted_out(db)?.contains(&self.user.id);
+        if let config::Channel::On(mail) = &self.pass.config.mail
+            && let Some(max) = mail.max_per_day
+        {
+            self.budget = Some(Day::read(db, Channel::Mail, max, self.now)?);
+        }
         for channel in Channel::ALL {
             if let Some(why) = ledger::held(db, channel, self.now)? {
                 self.held.insert(channel.name(), why);

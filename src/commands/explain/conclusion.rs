@@ -1,5 +1,7 @@
 //! What follows from the rules and the ledger, in a sentence for each channel.
 
+mod budget;
+
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
@@ -173,10 +175,13 @@ impl Question<'_> {
                 format!("{}: the session begins", self.say("was not told")),
             );
         }
-        let now = self.case.now.naive_utc();
-        let next = row.next_attempt_at.filter(|at| *at > now);
+        let next = row.next_attempt_at.map(|at| at.and_utc());
+        let next = next.filter(|at| *at > self.case.now);
+        if let Some(day) = self.used_up(next.unwrap_or(self.case.now)) {
+            return self.by_budget(day);
+        }
         let next = next.map_or("in the next pass".to_owned(), |at| {
-            format!("when it is tried again on {}", self.time(at.and_utc()))
+            format!("when it is tried again on {}", self.time(at))
         });
         let why = row.fault().map(|fault| format!("; so far {fault}"));
         let said = format!(
@@ -239,6 +244,11 @@ impl Question<'_> {
         } else {
             ", once `reminders migrate` has run"
         };
+        if self.case.now <= closes
+            && let Some(day) = self.used_up(opens.max(self.case.now))
+        {
+            return self.by_budget(day);
+        }
         if self.case.now < opens {
             let said = format!("{} on {}{once}", self.say("will be told"), self.time(opens));
             return (Told::Will, said);
@@ -263,7 +273,11 @@ impl Question<'_> {
 
     /// Whether there is still time to tell.
     fn is_ahead(&self) -> bool {
-        let left = self.case.start().map(|start| start - self.case.now);
+        self.is_ahead_at(self.case.now)
+    }
+
+    fn is_ahead_at(&self, then: DateTime<Utc>) -> bool {
+        let left = self.case.start().map(|start| start - then);
         left.unwrap_or(Duration::zero()) >= LAST_MOMENT
     }
 }

@@ -82,7 +82,8 @@ impl Rules {
     /// Why not on one channel.
     pub fn barred_on(&self, channel: Channel) -> Option<&str> {
         let (_, rules) = self.how.iter().find(|(of, _)| *of == channel)?;
-        let no = rules.iter().find(|rule| rule.is_no());
+        let bars = |rule: &&Rule| rule.is_no() && rule.rule != how::BUDGET;
+        let no = rules.iter().find(bars);
         no.map(|rule| rule.text.as_str())
     }
 

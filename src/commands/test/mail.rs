@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 use super::{
     renderer, settings, start,
     trial::{Plan, Trial, wrong},
-    unrenderable,
 };
 use crate::{
-    config::{self, Config, MailTransport, Tls},
+    commands::cause::unrenderable,
+    config::{self, Config, MailTransport},
     gate::Gate,
-    mail::{Composer, Connection, Envelope, Identity, parse_address},
+    mail::{Composer, Connection, Encryption, Envelope, Identity, parse_address},
     message::{MailMessage, News, trial},
     outcome::Outcome,
 };
@@ -25,17 +25,23 @@ pub fn send(config: &Config, to: &str) -> Result<Trial> {
     let now = Utc::now();
     let message = message(config, now)?;
     let redirect = config.reminder.redirect_mail.as_deref();
-    let plan = Plan {
+    let mut plan = Plan {
         channel: "mail",
         transport: transport(mail),
-        encryption: encryption(mail),
         from: Some(mail.from_address.clone()),
         to: to.to_string(),
         redirected_to: redirect.map(str::to_owned),
         ..Plan::default()
     };
-    let outcome = deliver(mail, to.as_ref(), redirect, &message, now);
-    Ok(Trial::new(plan, outcome))
+    let mut connection = match Connection::open(mail) {
+        Ok(connection) => connection,
+        Err(fault) => return Ok(Trial::new(plan, Outcome::Stopped(fault))),
+    };
+    plan.encryption = connection.encryption().map(Encryption::name);
+    let outcome = envelope(mail, to.as_ref(), redirect, &message, now)
+        .and_then(|envelope| deliver(&mut connection, &envelope));
+    connection.close();
+    Ok(Trial::new(plan, outcome.unwrap_or_else(|outcome| outcome)))
 }
 
 fn message(config: &Config, now: DateTime<Utc>) -> Result<MailMessage> {
@@ -47,24 +53,9 @@ fn message(config: &Config, now: DateTime<Utc>) -> Result<MailMessage> {
     Ok(message.marked(locale))
 }
 
-fn deliver(
-    mail: &config::Mail,
-    to: &str,
-    redirect: Option<&str>,
-    message: &MailMessage,
-    now: DateTime<Utc>,
-) -> Outcome {
-    let mut connection = match Connection::open(mail) {
-        Ok(connection) => connection,
-        Err(fault) => return Outcome::Stopped(fault),
-    };
-    let outcome = envelope(mail, to, redirect, message, now).and_then(|envelope| {
-        Ok(connection
-            .prepare(&envelope)?
-            .hand_over(&Gate::default(), None))
-    });
-    connection.close();
-    outcome.unwrap_or_else(|outcome| outcome)
+fn deliver(connection: &mut Connection, envelope: &Envelope) -> Result<Outcome, Outcome> {
+    let ready = connection.prepare(envelope)?;
+    Ok(ready.hand_over(&Gate::default(), None))
 }
 
 /// Its Message-ID has the moment, to the microsecond: no two trials are the same mail.
@@ -97,17 +88,4 @@ fn transport(mail: &config::Mail) -> String {
         MailTransport::Sendmail(program) => format!("sendmail {}", program.display()),
         MailTransport::File(folder) => format!("file in {}", folder.display()),
     }
-}
-
-/// What the settings demand: nothing is sent where a server does not give it.
-fn encryption(mail: &config::Mail) -> Option<&'static str> {
-    let MailTransport::Smtp(smtp) = &mail.transport else {
-        return None;
-    };
-    Some(match smtp.tls {
-        Tls::Implicit => "TLS from the start",
-        Tls::Required => "STARTTLS",
-        Tls::IfOffered => "STARTTLS if the server offers it",
-        Tls::Never => "none",
-    })
 }

@@ -19,7 +19,7 @@ const NO_TEMPLATE: &str =
 pub struct Plan {
     pub channel: &'static str,
     pub transport: String,
-    /// Of the connection to a mail server.
+    /// Of the connection to a mail server, as it was agreed; `None` where none was made.
     pub encryption: Option<&'static str>,
     /// The approved template, where it is none of our own words.
     pub template: Option<String>,

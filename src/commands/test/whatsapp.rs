@@ -6,18 +6,20 @@ use std::{
 };
 
 use anyhow::Result;
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 use super::{
     renderer, settings, start,
     trial::{Plan, Trial, wrong},
-    unrenderable,
 };
 use crate::{
+    commands::cause::unrenderable,
     config::{self, Config, WhatsappTransport},
     gate::Gate,
+    ledger::Kind,
     message::{News, WhatsappMessage, trial},
     outcome::Outcome,
+    pass::line,
     phone,
     whatsapp::{Client, Fates, Request, Unread},
 };
@@ -37,16 +39,26 @@ pub fn send(config: &Config, to: &str) -> Result<Trial> {
         let example = "give one such as +6281234567890; without + it is one of PHONE_REGION";
         wrong(&reason, &format!("{example}={region}"))
     })?;
-    let message = message(config)?;
-    let redirect = config.reminder.redirect_whatsapp.as_ref();
-    let request = request(whatsapp, redirect.unwrap_or(&to), message);
+    let now = Utc::now();
+    let message = message(config, now)?;
+    let request = Request {
+        validity_seconds: VALIDITY,
+        ..line::request(
+            whatsapp,
+            config,
+            Kind::Reminder,
+            &to,
+            message,
+            start(now) - now,
+        )
+    };
     let plan = Plan {
         channel: "whatsapp",
         transport: transport(whatsapp),
         template: request.content.as_ref().map(|(sid, _)| sid.clone()),
         from: from(whatsapp),
         to,
-        redirected_to: redirect.cloned(),
+        redirected_to: config.reminder.redirect_whatsapp.clone(),
         ..Plan::default()
     };
     let client = Client::new(whatsapp);
@@ -58,23 +70,13 @@ pub fn send(config: &Config, to: &str) -> Result<Trial> {
     Ok(trial)
 }
 
-fn message(config: &Config) -> Result<WhatsappMessage> {
-    let (locale, now) = (config.reminder.locale, Utc::now());
+fn message(config: &Config, now: DateTime<Utc>) -> Result<WhatsappMessage> {
+    let locale = config.reminder.locale;
     let participant = trial::participant(locale);
     let message = renderer(config)?
         .whatsapp(News::Reminder, &participant, start(now), now)
         .map_err(unrenderable)?;
     Ok(message.marked(locale))
-}
-
-fn request(whatsapp: &config::Whatsapp, to: &str, message: WhatsappMessage) -> Request {
-    let template = whatsapp.reminder.of(message.locale);
-    Request {
-        to: to.to_owned(),
-        body: message.body,
-        content: template.map(|sid| (sid.to_owned(), message.variables)),
-        validity_seconds: VALIDITY,
-    }
 }
 
 /// Asks until nothing more is to be learnt, or nobody would wait any longer.

@@ -15,6 +15,7 @@ use memchr::memmem;
 
 use super::server::Server;
 use super::set_timeout;
+use super::tls::Encryption;
 use crate::mail::Envelope;
 use crate::mail::reply::Phase;
 use crate::mail::trouble::Trouble;
@@ -70,6 +71,10 @@ impl Link {
             round_trip: Duration::ZERO,
             limit: Duration::ZERO,
         }
+    }
+
+    pub fn encryption(&self) -> Encryption {
+        self.server.encryption(&self.smtp)
     }
 
     /// False: an address needs SMTPUTF8 (RFC 6531), and the server has not got it.

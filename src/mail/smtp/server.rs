@@ -13,7 +13,8 @@ use lettre::transport::smtp::commands::Ehlo;
 use lettre::transport::smtp::extension::ClientId;
 
 use super::link::{Link, REPLY};
-use super::{set_timeout, tls};
+use super::set_timeout;
+use super::tls::{self, Encryption};
 use crate::config;
 use crate::mail::opening;
 use crate::mail::trouble::Trouble;
@@ -61,6 +62,14 @@ impl Server {
         let pipelining = self.offers_pipelining(&mut smtp)?;
         self.log_in(&mut smtp, address)?;
         Ok(Box::new(Link::new(smtp, self, pipelining)))
+    }
+
+    pub fn encryption(&self, link: &SmtpConnection) -> Encryption {
+        match (link.is_encrypted(), &self.tls) {
+            (false, _) => Encryption::None,
+            (true, Tls::Wrapper(_)) => Encryption::Implicit,
+            (true, _) => Encryption::StartTls,
+        }
     }
 
     /// Asks again, with the same name, since `lettre` keeps of the first answer only what it uses itself.

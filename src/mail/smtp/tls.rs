@@ -9,6 +9,25 @@ use crate::config;
 use crate::outcome::Fault;
 use crate::text::one_line;
 
+/// How a connection that was made is encrypted. (`lettre` does not say by which version of TLS.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encryption {
+    None,
+    StartTls,
+    /// TLS before the first word.
+    Implicit,
+}
+
+impl Encryption {
+    pub fn name(self) -> &'static str {
+        match self {
+            Encryption::None => "none",
+            Encryption::StartTls => "STARTTLS",
+            Encryption::Implicit => "TLS from the start",
+        }
+    }
+}
+
 /// When TLS starts, and whom it trusts. The error is one of the settings.
 pub fn settings(smtp: &config::Smtp) -> Result<Tls, Fault> {
     Ok(match smtp.tls {

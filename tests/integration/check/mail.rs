@@ -41,6 +41,24 @@ fn the_server_is_asked_as_a_pass_would_and_gets_no_mail() {
 }
 
 #[test]
+fn tls_that_was_only_offered_is_told_too() {
+    let smtp = Smtp::builder().starttls().start();
+    let platform = Platform::untouched()
+        .mail(&smtp)
+        .set("MAIL_HOST", "localhost")
+        .set("MAIL_CA_FILE", smtp.ca_file().to_str().unwrap());
+    let offered = platform.set("MAIL_ENCRYPTION", "null");
+    says(
+        &check(&offered),
+        "mailer",
+        "ok",
+        "without a login, over TLS",
+    );
+    let clear = offered.set("MAIL_ENCRYPTION", "none");
+    says(&check(&clear), "mailer", "ok", "without a login, in clear");
+}
+
+#[test]
 fn a_wrong_password_says_what_to_set() {
     let smtp = Smtp::builder().starttls().login("budi", "rahasia").start();
     let report = check(&over_tls(&smtp, "salah-sekali"));

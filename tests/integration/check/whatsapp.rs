@@ -221,6 +221,42 @@ fn a_template_with_other_variables_than_ours_fails() {
     says(&check(&platform), "template", "FAIL", "has {{6}}");
 }
 
+/// The template's text in another language.
+fn in_language(twilio: &Twilio, language: Value) {
+    let types = json!({"twilio/text": {"body": TEMPLATE}});
+    let content = json!({"sid": sid(), "types": types, "language": language});
+    twilio.answer(&format!("/v1/Content/{}", sid()), 200, content);
+}
+
+#[test]
+fn a_template_in_another_language_than_its_readers_is_told() {
+    let twilio = Twilio::start();
+    let english = Platform::untouched()
+        .whatsapp(&twilio)
+        .set("TWILIO_WHATSAPP_CONTENT_SID_EN", &sid());
+    let words = "TWILIO_WHATSAPP_CONTENT_SID_EN is a template in \"id\", and goes to those whose language is \"en\"";
+    says(&check(&english), "template", "warn", words);
+    for language in [json!("en"), json!("en_GB"), json!(null)] {
+        in_language(&twilio, language);
+        let approved = "TWILIO_WHATSAPP_CONTENT_SID_EN is approved";
+        says(&check(&english), "template", "ok", approved);
+    }
+}
+
+#[test]
+fn the_template_for_all_is_held_against_reminder_locale() {
+    let twilio = Twilio::start();
+    let platform = platform(&twilio);
+    says(&check(&platform), "template", "ok", "is approved");
+    let platform = platform.set("REMINDER_LOCALE", "en");
+    let words = "TWILIO_WHATSAPP_CONTENT_SID is a template in \"id\"";
+    says(&check(&platform), "template", "warn", words);
+    in_language(&twilio, json!("en_US"));
+    says(&check(&platform), "template", "ok", "is approved");
+    let platform = platform.set("REMINDER_LOCALE", "id");
+    says(&check(&platform), "template", "warn", "in \"en_US\"");
+}
+
 #[test]
 fn each_template_is_told_by_its_variable_and_none_is_a_warning() {
     let twilio = Twilio::start();

@@ -1,12 +1,28 @@
 //! Whether a channel works, and reaches the person.
 
 use super::{Case, Rule};
-use crate::{config, ledger::Channel, pass::line, text};
+use crate::{
+    config,
+    ledger::Channel,
+    pass::{budget::Day, line},
+    text,
+    time::when,
+};
+
+/// The one rule of a channel that delays, and bars nobody.
+pub const BUDGET: &str = "mail_budget";
 
 pub fn rules(case: &Case, channel: Channel) -> Vec<Rule> {
     let on = on(case, channel);
     match channel {
-        Channel::Mail => vec![on, reached(case, channel, "mail_address", &case.user.email)],
+        Channel::Mail => {
+            let address = reached(case, channel, "mail_address", &case.user.email);
+            let budget = case.budget.as_ref().map(|day| budget(case, day));
+            [Some(on), budget, Some(address)]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
         Channel::Whatsapp => {
             let number = reached(case, channel, "whatsapp_phone", &case.user.phone);
             vec![on, opted_in(case, !number.is_no()), number]
@@ -51,6 +67,17 @@ fn on(case: &Case, channel: Channel) -> Rule {
         ),
         (None, None) => Rule::holds(name, true, "on"),
     }
+}
+
+/// Whether the day's limit lets one more leave now.
+fn budget(case: &Case, day: &Day) -> Rule {
+    let count = format!("{} of {} in the last 24 hours", day.spent, day.max);
+    if !day.is_used_up() {
+        return Rule::holds(BUDGET, true, count);
+    }
+    let free = day.free.map(|free| when(case.pass.zone.0, free));
+    let free = free.map_or_else(String::new, |free| format!(", the next one from {free} on"));
+    Rule::holds(BUDGET, false, format!("{count} (MAIL_MAX_PER_DAY){free}"))
 }
 
 fn opted_in(case: &Case, has_number: bool) -> Rule {
