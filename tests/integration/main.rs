@@ -17,6 +17,7 @@ mod calendar;
 mod check;
 mod clock;
 mod command_line;
+mod compare_log;
 mod config;
 mod corrections;
 mod crash;
