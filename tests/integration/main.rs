@@ -64,6 +64,7 @@ mod sqlite_file;
 #[cfg(feature = "sqlite")]
 mod sqlite_values;
 mod status;
+mod switching;
 mod templates;
 mod transports;
 mod trial;
