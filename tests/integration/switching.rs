@@ -25,6 +25,7 @@ const WEEKLY: &str = "30 3 * * 0 /usr/local/bin/reminders --env-file /srv/lms/.e
 fn lms(smtp: &Smtp) -> Platform {
     let platform = Platform::untouched()
         .mail(smtp)
+        .set("METRICS_FILE", "pass.prom")
         .set("WHATSAPP_TRANSPORT", "file")
         .set("WHATSAPP_FILE_DIR", "messages");
     platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
@@ -190,6 +191,7 @@ fn the_guide_works_from_the_first_command_to_the_last() {
     on_the_copy(&mut sysadmin);
     assert_eq!(smtp.recipients(), ["you@kursus.example"; 3]);
     assert_eq!(platform.contents(), before);
+    assert!(!platform.path("pass.prom").exists(), "no watcher is misled");
     drop(copy);
 
     let compare = sysadmin
@@ -240,13 +242,12 @@ fn on_the_copy(sysadmin: &mut Sysadmin) {
         .runs(&block(GUIDE, "cat > /tmp/copy.env"))
         .succeeds();
     let copy = "reminders --env-file /tmp/copy.env";
+    let check = sysadmin.types(&format!("{copy} check")).exits(78);
+    assert_eq!(broken(&check), ["view", "ledger"]);
+    for words in ["every mail goes to you@kursus.example", &sysadmin.copy] {
+        assert!(check.stdout.contains(words), "{words}: {}", check.stdout);
+    }
     sysadmin.types(&format!("{copy} migrate")).succeeds();
-    let check = sysadmin.types(&format!("{copy} check")).succeeds();
-    assert!(
-        check
-            .stdout
-            .contains("every mail goes to you@kursus.example")
-    );
     let plan = sysadmin.types(&format!("{copy} send --dry-run")).succeeds();
     assert!(plan.stdout.contains("would send 2:"), "{}", plan.stdout);
     assert!(plan.stdout.contains("Laravel has reminded of this session"));
@@ -280,6 +281,7 @@ fn the_switch(sysadmin: &mut Sysadmin) {
     assert_eq!(found_by_laravel(platform), ["3"]);
     let pass = sysadmin.cron(CRON).succeeds();
     assert_eq!((pass.stdout.as_str(), pass.stderr.as_str()), ("", ""));
+    assert!(platform.path("pass.prom").exists());
     let check = sysadmin.types("reminders check").succeeds();
     assert!(check.stdout.contains("the last one began"));
     let status = sysadmin.types("reminders status").succeeds();
