@@ -64,6 +64,7 @@ pub enum Command {
   reminders send                      one pass
   reminders send --dry-run            who would get what, and who would not and why
   reminders send --dry-run --now 2026-11-23T16:00:00+07:00
+  reminders send --dry-run --compare-log    beside the Laravel command: what either does differently
   reminders send --session 12 --channel mail --format json
 
 Exit codes: 0 done; 1 a reminder failed, was missed or is unknown; 2 wrong command line;
@@ -213,6 +214,11 @@ pub struct Send {
     /// Print who would get what and what is skipped why; connect to no mail or WhatsApp server, write nothing
     #[arg(long)]
     pub dry_run: bool,
+
+    /// With --dry-run, while the Laravel command still runs: its log of the last 24 hours beside what passes would have done;
+    /// also before `migrate`
+    #[arg(long, requires = "dry_run", conflicts_with_all = ["channel", "limit"])]
+    pub compare_log: bool,
 
     /// Start the pass's clock here instead of now
     #[arg(long, value_name = "RFC3339", value_parser = instant)]

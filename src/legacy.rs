@@ -107,20 +107,24 @@ fn ours(window: &Window) -> _ {
 pub struct Entry {
     /// When the session was reminded of, in the platform's digits.
     pub sent_at: String,
+    /// How many people that was, in the digits of the database.
+    pub recipients: String,
     /// The ledger says that we have made it, and not Laravel.
     pub is_ours: bool,
 }
 
 impl Entry {
     pub fn read(db: &mut Db, session: i64) -> QueryResult<Option<Self>> {
-        let sent_at: Vec<Lossy> = logs::table
+        let rows: Vec<(Lossy, Lossy)> = logs::table
             .filter(logs::course_session_id.eq(session))
-            .select(sql::<Text>(
-                "CAST(session_reminder_logs.sent_at AS CHAR(19))",
+            .select((
+                sql::<Text>("CAST(session_reminder_logs.sent_at AS CHAR(19))"),
+                sql::<Text>("CAST(session_reminder_logs.recipients_count AS CHAR(20))"),
             ))
             .load(db)?;
-        Ok(sent_at.into_iter().next().map(|sent_at| Self {
+        Ok(rows.into_iter().next().map(|(sent_at, recipients)| Self {
             sent_at: sent_at.into(),
+            recipients: recipients.into(),
             is_ours: false,
         }))
     }
@@ -140,6 +144,14 @@ impl Entry {
         let sent = zone.parse(&self.sent_at).filter(|_| !self.is_ours);
         sent.is_some_and(|sent| window.holds(start, sent))
     }
+}
+
+/// The sessions that somebody has reminded of in this time, by the log.
+pub fn logged(db: &mut Db, (first, last): WallRange) -> QueryResult<Vec<i64>> {
+    logs::table
+        .filter(logs::sent_at.between(first, last))
+        .select(logs::course_session_id)
+        .load(db)
 }
 
 /// The newest row of a session that the ledger has never told of (or that no ledger could: `has_ledger`), so that it is

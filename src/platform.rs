@@ -3,6 +3,7 @@
 
 pub mod cancellations;
 pub mod coming;
+pub mod enrolled;
 pub mod facts;
 pub mod profile;
 pub mod standing;

@@ -92,7 +92,7 @@ fn database(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
         signs::laravel(chain, db, &found, zone, now)
     });
     if found.has_participants() {
-        let coming = Coming::new(db, &found.standing, &found.platform);
+        let coming = Coming::new(db, found.unmade());
         chain.look("addresses", |chain| {
             people::look(chain, db, config, &coming, zone, now)
         });

@@ -117,6 +117,7 @@ fn sample(now: DateTime<Utc>) -> String {
 fn send_arguments(now: DateTime<Utc>) -> cli::Send {
     cli::Send {
         dry_run: false,
+        compare_log: false,
         now: Some(now),
         session: None,
         channel: None,

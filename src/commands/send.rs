@@ -1,5 +1,6 @@
 //! `send`: one pass, as cron runs it every minute.
 
+mod compare;
 mod left;
 mod words;
 
@@ -239,8 +240,12 @@ fn look(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
 fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     let mut db = db::open(&config.database)?;
     let zone = platform::zone(config, &mut db)?;
-    check_views(config, &mut db)?;
     let pass = pass(config, args, clock, zone);
+    if args.compare_log {
+        output::print(args.format, &compare::compare(&mut db, &pass)?)?;
+        return Ok(Exit::Ok);
+    }
+    check_views(config, &mut db)?;
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
     let plan = plan.map_err(|error| cause::explain(&mut db, error, LOOKING))?;
     match args.format {

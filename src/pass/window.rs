@@ -42,6 +42,15 @@ impl Window {
         )
     }
 
+    /// The first and last start whose window opens in this time.
+    pub fn opening(
+        &self,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+    ) -> (DateTime<Utc>, DateTime<Utc>) {
+        let ahead = self.lead + self.tolerance;
+        (from + ahead, to + ahead)
+    }
+
     /// The first moment at which that start is due.
     pub fn opens(&self, start: DateTime<Utc>) -> DateTime<Utc> {
         start - self.lead - self.tolerance

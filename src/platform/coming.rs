@@ -1,4 +1,4 @@
-//! Who takes part in what is to come, as `check` asks: also before `migrate` has made the view.
+//! Who takes part in what is to come, as `check` and a comparison ask: also before `migrate` has made the view.
 
 use chrono::NaiveDateTime;
 use diesel::{
@@ -6,11 +6,13 @@ use diesel::{
 };
 
 use super::{
-    Participant, one_each, participant,
-    standing::Standing,
+    Participant, one_each, participant, starts_in,
     view::{self, Platform},
 };
-use crate::db::{self, Db, Lossy, schema::session_participants as participants};
+use crate::{
+    db::{self, Db, Lossy, schema::session_participants as participants},
+    time::WallRange,
+};
 
 /// Where the participants are read.
 pub struct Coming {
@@ -30,10 +32,12 @@ pub struct Contact {
 }
 
 impl Coming {
-    pub fn new(db: &Db, standing: &Standing, platform: &Platform) -> Self {
-        let query = || platform.participants(&db.dialect().view_sql);
-        let unmade = (*standing == Standing::Missing).then(query);
-        Self { unmade }
+    /// `unmade`: the platform, where there is no view yet.
+    pub fn new(db: &Db, unmade: Option<&Platform>) -> Self {
+        let query = |platform: &Platform| platform.participants(&db.dialect().view_sql);
+        Self {
+            unmade: unmade.map(query),
+        }
     }
 
     fn view(&self) -> Option<(&'static str, &str)> {
@@ -55,6 +59,15 @@ impl Coming {
             .into_iter()
             .next()
             .map(|(id, start)| (id, start.into())))
+    }
+
+    /// The sessions that start in the ranges and that somebody takes part in.
+    pub fn sessions(&self, db: &mut Db, walls: &[WallRange]) -> QueryResult<Vec<i64>> {
+        let sessions = participants::table
+            .filter(starts_in(walls))
+            .select(participants::session_id)
+            .distinct();
+        db::with(self.view(), sessions).load(db)
     }
 
     /// Who takes part in a session.

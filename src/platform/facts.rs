@@ -1,6 +1,8 @@
 //! What the platform's own tables say of one session, one user and the enrollment between them, for those who ask why. The
 //! conditions are those of the view, and the database itself judges them, in its own way of comparing.
 
+mod words;
+
 use chrono::NaiveDateTime;
 use diesel::{
     ExpressionMethods, QueryDsl, QueryResult, QueryableByName, RunQueryDsl,
@@ -9,6 +11,7 @@ use diesel::{
     sql_types::{Integer, Nullable, Text},
 };
 
+pub(super) use self::words::words;
 use super::view::{Condition, Platform};
 use crate::{
     db::{Db, Lossy, schema::users},

@@ -17,6 +17,7 @@ mod calendar;
 mod check;
 mod clock;
 mod command_line;
+mod compare_log;
 mod config;
 mod corrections;
 mod crash;
@@ -63,6 +64,7 @@ mod sqlite_file;
 #[cfg(feature = "sqlite")]
 mod sqlite_values;
 mod status;
+mod switching;
 mod templates;
 mod transports;
 mod trial;

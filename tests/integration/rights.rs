@@ -366,6 +366,9 @@ fn explain_and_report_tell_as_much_as_their_user_may_see() {
     platform.sql("UPDATE enrollments SET status = 'completed' WHERE user_id = 2");
     let report = platform.run(&["report", "1"]).succeeds().stdout;
     assert!(report.contains("\nPeserta 2  told"), "{report}");
+    let compare = ["send", "--dry-run", "--compare-log", "--now", NOW];
+    let compared = platform.run(&compare).succeeds().stdout;
+    assert!(compared.contains("1 reminders itself"), "{compared}");
     if platform.back_end() == BackEnd::Postgres {
         assert!(!told.contains("enrollments.status"), "{told}");
         story.user.may(&block("explain"));

@@ -30,6 +30,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// The platform, where there is no view yet.
+    pub fn unmade(&self) -> Option<&Platform> {
+        (self.standing == Standing::Missing).then_some(&self.platform)
+    }
+
     /// Whether the participants can be asked for: from the view, or from what `migrate` would make it of.
     pub fn has_participants(&self) -> bool {
         self.standing != Standing::Missing || self.platform.check().is_ok()

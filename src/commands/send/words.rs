@@ -51,11 +51,7 @@ pub fn plan(plan: &Plan, pass: &Pass) -> Result<String> {
         "sessions that start from {from} to {to} ({})",
         pass.zone.0
     )?;
-    for channel in Channel::ALL {
-        if let Some(why) = pass.off(channel) {
-            writeln!(text, "{} is off ({why})", channel.name())?;
-        }
-    }
+    text.extend(off(pass).map(|line| line + "\n"));
     for redirected in summary::redirected(&pass.config.reminder) {
         writeln!(text, "{redirected}")?;
     }
@@ -75,6 +71,18 @@ pub fn plan(plan: &Plan, pass: &Pass) -> Result<String> {
         write!(text, "\n  {}", skipped(one))?;
     }
     Ok(text)
+}
+
+/// The channels that are off, and why.
+pub fn off<'a>(pass: &'a Pass) -> impl Iterator<Item = String> + 'a {
+    let off = |channel: Channel| {
+        Some(format!(
+            "{} is off ({})",
+            channel.name(),
+            pass.off(channel)?
+        ))
+    };
+    Channel::ALL.into_iter().filter_map(off)
 }
 
 fn heading(what: &str, count: usize) -> String {

@@ -56,50 +56,9 @@ fn user(case: &Case) -> Rule {
 
 /// What one condition of the view found.
 pub fn of_fact(fact: &Fact) -> Rule {
-    let (rule, yes, no) = words(fact.table, fact.column);
-    let column = format!("{}.{}", fact.table, fact.column);
-    let Some(found) = &fact.found else {
-        return Rule::none(rule, format!("the platform has no {column}"));
-    };
-    let value = text::one_line(found.value.as_deref().unwrap_or("empty").trim(), 60);
-    let text = if found.holds() { yes } else { no };
-    Rule::holds(rule, found.holds(), format!("{text} ({column}: {value})"))
-}
-
-/// The rule about a column, and what it says where it holds and, as a sentence of its own, where not.
-fn words(table: &str, column: &str) -> (&'static str, &'static str, &'static str) {
-    match (table, column) {
-        ("course_sessions", "deleted_at") => {
-            ("session_deleted", "not deleted", "the session was deleted")
-        }
-        ("course_sessions", "cancelled_at") => (
-            "session_cancelled",
-            "not cancelled",
-            "the session was cancelled",
-        ),
-        ("course_sessions", _) => (
-            "session_status",
-            "not cancelled",
-            "the session is cancelled",
-        ),
-        ("courses", _) => ("course_deleted", "not deleted", "the course was deleted"),
-        ("enrollments", "deleted_at") => (
-            "enrollment_deleted",
-            "not deleted",
-            "the enrollment was deleted",
-        ),
-        ("enrollments", "expires_at") => (
-            "enrollment_expired",
-            "lasts until the start",
-            "the enrollment ends before the start",
-        ),
-        ("enrollments", _) => (
-            "enrollment_active",
-            "active",
-            "the enrollment is not active",
-        ),
-        (_, "deleted_at") => ("user_deleted", "not deleted", "the user was deleted"),
-        _ => ("user_active", "active", "the user is not active"),
+    match &fact.found {
+        Some(found) => Rule::holds(fact.rule(), found.holds(), fact.text()),
+        None => Rule::none(fact.rule(), fact.text()),
     }
 }
 
