@@ -21,6 +21,7 @@ mod config;
 mod corrections;
 mod crash;
 mod demo;
+mod documents;
 mod due;
 mod encryption;
 mod explain;

@@ -1,0 +1,227 @@
+//! What the documents say of themselves and of the program.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use crate::support::{Run, program};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const README: &str = include_str!("../../README.md");
+const INDONESIAN: &str = include_str!("../../README.id.md");
+const CONFIGURATION: &str = include_str!("../../docs/configuration.md");
+const EXAMPLE: &str = include_str!("../../.env.example");
+const CRONTAB: &str = include_str!("../../crontab.example");
+const PICTURE: &str = include_str!("../../docs/pictures/demo.svg");
+
+fn documents() -> Vec<PathBuf> {
+    let entries = [ROOT.into(), Path::new(ROOT).join("docs")]
+        .into_iter()
+        .flat_map(|folder: PathBuf| fs::read_dir(folder).unwrap());
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "md"))
+        .collect()
+}
+
+/// What stands between each `begin` and the next `end`.
+fn between<'a>(text: &'a str, begin: &'a str, end: char) -> impl Iterator<Item = &'a str> {
+    let rests = text.split(begin).skip(1);
+    rests.filter_map(move |rest| rest.split(end).next())
+}
+
+/// The anchor that GitHub gives a heading.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars()
+        .filter(kept)
+        .collect::<String>()
+        .replace(' ', "-")
+}
+
+fn has_anchor(path: &Path, wanted: &str) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let mut headings = text.lines().filter(|line| line.starts_with('#'));
+    headings.any(|heading| anchor(heading) == wanted)
+}
+
+/// Whether a link of this document leads to a file that is there, and to a heading in it.
+fn leads_somewhere(document: &Path, link: &str) -> bool {
+    let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+    let path = match file {
+        "" => document.to_owned(),
+        file => document.with_file_name("").join(file),
+    };
+    path.exists() && (heading.is_empty() || has_anchor(&path, heading))
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut links = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in between(&text, "](", ')').filter(|link| !link.contains("://")) {
+            assert!(leads_somewhere(&document, link), "{document:?}: {link}");
+            links += 1;
+        }
+    }
+    assert!(links > 50, "{links}");
+}
+
+/// The lines that are code, without their comments.
+fn code(text: &str) -> Vec<&str> {
+    let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
+    lines
+        .map(|line| {
+            line.split("  # ")
+                .next()
+                .unwrap()
+                .split(" # ")
+                .next()
+                .unwrap()
+        })
+        .map(str::trim)
+        .collect()
+}
+
+/// The words set as code in the text.
+fn words(text: &str) -> BTreeSet<&str> {
+    let lines = text.lines().filter(|line| !line.starts_with("    "));
+    lines
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn both_languages_have_the_same_commands_and_names() {
+    assert_eq!(code(README), code(INDONESIAN));
+    let (english, indonesian) = (words(README), words(INDONESIAN));
+    let different: Vec<_> = english.symmetric_difference(&indonesian).collect();
+    assert!(different.is_empty(), "{different:?}");
+    let targets = |text| {
+        between(text, "](", ')')
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let files = |text: &'static str| -> BTreeSet<String> {
+        let files = targets(text).into_iter();
+        files
+            .map(|link| {
+                link.split('#')
+                    .next()
+                    .unwrap()
+                    .replace("README.id.md", "README.md")
+            })
+            .collect()
+    };
+    assert_eq!(files(README), files(INDONESIAN));
+}
+
+#[test]
+fn every_command_of_the_readme_is_one() {
+    let folder = TempDir::new().unwrap();
+    let commands: BTreeSet<&str> = words(README).into_iter().chain(code(README)).collect();
+    let mut tried = 0;
+    for command in commands
+        .iter()
+        .filter(|text| text.starts_with("reminders "))
+    {
+        let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+        let output = program(folder.path()).args(&arguments).output().unwrap();
+        let run = Run::of(&arguments, output);
+        assert!([0, 78].contains(&run.code), "{command}: {}", run.stderr);
+        tried += 1;
+    }
+    assert!(tried > 15, "{tried}");
+}
+
+#[test]
+fn the_crontab_line_is_that_of_the_example() {
+    let active: BTreeSet<&str> = CRONTAB
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect();
+    let lines = code(README);
+    let at = lines
+        .iter()
+        .position(|line| line.starts_with("* * *"))
+        .unwrap();
+    for line in &lines[at - 2..=at] {
+        assert!(active.contains(line), "{line}");
+    }
+}
+
+/// The variables in the first column of a document's tables.
+fn variables(text: &str) -> BTreeSet<&str> {
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    let names = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`'));
+    names.filter(|name| is_variable(name)).collect()
+}
+
+fn is_variable(name: &str) -> bool {
+    let all = |c: char| c.is_ascii_uppercase() || c == '_';
+    name.contains('_') && name.chars().all(all)
+}
+
+#[test]
+fn every_variable_is_explained() {
+    let explained = variables(CONFIGURATION);
+    let lines = EXAMPLE.lines().filter_map(|line| line.split_once('='));
+    let example: BTreeSet<&str> = lines
+        .map(|(name, _)| name.trim_start_matches('#'))
+        .filter(|name| is_variable(name))
+        .collect();
+    assert!(example.len() > 40, "{example:?}");
+    let unexplained: Vec<_> = example.difference(&explained).collect();
+    assert!(unexplained.is_empty(), "{unexplained:?}");
+    for name in &explained {
+        assert!(EXAMPLE.contains(name), "{name} is not in .env.example");
+    }
+    let unknown: Vec<_> = variables(README).difference(&explained).copied().collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+/// The lines that the picture of a terminal shows, as far as they are the same at any time.
+fn shown() -> Vec<String> {
+    let lines = PICTURE.lines().filter(|line| line.starts_with("<text"));
+    let texts = lines.map(|line| {
+        let texts = between(line, ">", '<').collect::<String>();
+        texts.replace("&amp;", "&").replace("&lt;", "<")
+    });
+    let same = |text: &String| !text.contains("20") && !text.starts_with(['$', '…']);
+    texts
+        .filter(same)
+        .filter(|text| !text.starts_with("took"))
+        .collect()
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_picture_is_what_is_printed() {
+    let folder = TempDir::new().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = program(folder.path()).args(arguments).output().unwrap();
+        Run::of(arguments, output).succeeds().stdout
+    };
+    let mut printed = run(&["demo"]);
+    let explain = [
+        "--env-file",
+        "reminders-demo/.env",
+        "explain",
+        "1",
+        "siti@example.org",
+    ];
+    printed += &run(&explain);
+    // A terminal is told the counts besides.
+    let counted = |line: &&String| !line.ends_with(" sent") || line.contains(':');
+    let lines = shown();
+    assert!(lines.len() > 15, "{lines:?}");
+    for line in lines.iter().filter(counted) {
+        assert!(printed.contains(line.as_str()), "{line}");
+    }
+}
