@@ -200,7 +200,6 @@ fn shown() -> Vec<String> {
         .collect()
 }
 
-#[cfg(feature = "sqlite")]
 #[test]
 fn the_picture_is_what_is_printed() {
     let folder = TempDir::new().unwrap();
