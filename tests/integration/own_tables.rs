@@ -38,7 +38,7 @@ fn platform(smtp: &Smtp, twilio: &Twilio) -> Platform {
 }
 
 #[test]
-fn the_readmes_view_is_all_that_a_platform_with_other_tables_needs() {
+fn the_documented_view_is_all_that_a_platform_with_other_tables_needs() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
     let platform = platform(&smtp, &twilio);
     platform.run(&["migrate"]).succeeds();
