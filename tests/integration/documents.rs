@@ -14,6 +14,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const README: &str = include_str!("../../README.md");
 const INDONESIAN: &str = include_str!("../../README.id.md");
 const CONFIGURATION: &str = include_str!("../../docs/configuration.md");
+const OPERATING: &str = include_str!("../../docs/operating.md");
 const EXAMPLE: &str = include_str!("../../.env.example");
 const CRONTAB: &str = include_str!("../../crontab.example");
 const PICTURE: &str = include_str!("../../docs/pictures/demo.svg");
@@ -195,6 +196,31 @@ fn every_variable_is_explained() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
+/// A line without what is another one at another time.
+fn timeless(line: &str) -> String {
+    let line = line.replace(|c: char| c.is_ascii_digit(), "0");
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn the_sample_of_status_is_what_it_prints() {
+    let folder = TempDir::new().unwrap();
+    demonstrate(&folder, &["demo"]);
+    let status = demonstrate(&folder, &["--env-file", "reminders-demo/.env", "status"]);
+    let shown: BTreeSet<String> = code(OPERATING).into_iter().map(timeless).collect();
+    // But for how long ago, on which host, and in which of the last hours.
+    let same = |line: &&str| !line.contains(" ago ") && !line.starts_with('.');
+    for line in status.lines().filter(same).filter(|line| !line.is_empty()) {
+        assert!(shown.contains(&timeless(line)), "{line}");
+    }
+}
+
+/// What the program prints in a folder.
+fn demonstrate(folder: &TempDir, arguments: &[&str]) -> String {
+    let output = program(folder.path()).args(arguments).output().unwrap();
+    Run::of(arguments, output).succeeds().stdout
+}
+
 /// The lines that the picture of a terminal shows, as far as they are the same at any time.
 fn shown() -> Vec<String> {
     let lines = PICTURE.lines().filter(|line| line.starts_with("<text"));
@@ -212,11 +238,7 @@ fn shown() -> Vec<String> {
 #[test]
 fn the_picture_is_what_is_printed() {
     let folder = TempDir::new().unwrap();
-    let run = |arguments: &[&str]| {
-        let output = program(folder.path()).args(arguments).output().unwrap();
-        Run::of(arguments, output).succeeds().stdout
-    };
-    let mut printed = run(&["demo"]);
+    let mut printed = demonstrate(&folder, &["demo"]);
     let explain = [
         "--env-file",
         "reminders-demo/.env",
@@ -224,7 +246,7 @@ fn the_picture_is_what_is_printed() {
         "1",
         "siti@example.org",
     ];
-    printed += &run(&explain);
+    printed += &demonstrate(&folder, &explain);
     // A terminal is told the counts besides.
     let counted = |line: &&String| !line.ends_with(" sent") || line.contains(':');
     let lines = shown();
