@@ -126,11 +126,11 @@ fn both_languages_have_the_same_commands_and_names() {
     assert_eq!(files("README.md"), files("README.id.md"));
 }
 
-/// The commands of a document, but for those that a shell does more with.
-fn commands(text: &str) -> impl Iterator<Item = &str> {
-    let texts = words(text).into_iter().chain(code(text));
+/// Of lines or words the commands, but for those that a shell does more with.
+fn commands<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
     let ours = texts.filter(|text| text.starts_with("reminders "));
     ours.filter(|text| !text.contains(['>', '&', '…', '$']))
+        .collect()
 }
 
 #[test]
@@ -140,10 +140,13 @@ fn every_command_is_one() {
         .into_iter()
         .map(|path| fs::read_to_string(path).unwrap());
     let texts: Vec<String> = texts.collect();
-    let commands: BTreeSet<&str> = texts.iter().flat_map(|text| commands(text)).collect();
+    let lines = texts.iter().flat_map(|text| code(text));
+    let commands = commands(lines.chain(words(README)));
     assert!(commands.len() > 30, "{commands:?}");
     for command in commands {
-        let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+        // Never with the settings of a platform that is really there.
+        let harmless = command.replace(" /", " absent/");
+        let arguments: Vec<&str> = harmless.split_whitespace().skip(1).collect();
         let output = program(folder.path()).args(&arguments).output().unwrap();
         let run = Run::of(&arguments, output);
         assert_ne!(run.code, 2, "{command}: {}", run.stderr);
