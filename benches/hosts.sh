@@ -7,7 +7,7 @@
 #     PARTICIPANTS=2000 BACK_ENDS="postgres mariadb" PROCESSES="1 4" benches/hosts.sh
 #
 # For each of BACK_ENDS (sqlite, postgres, mariadb; by name also sqlite-wal: with a write-ahead log) and each number of
-# PROCESSES (1, 2, 4, 8) makes a platform in a temporary folder: the seed's tables, the three indexes that the README
+# PROCESSES (1, 2, 4, 8) makes a platform in a temporary folder: the seed's tables, the three indexes that docs/tables.md
 # advises, four sessions in about an hour with PARTICIPANTS (20,000) in all, nobody opted in to WhatsApp. Then so many
 # `reminders send` begin at the same second, each with a state folder of its own as on a host of its own, and
 # MAIL_CONNECTIONS=16. The mail server, one process, answers each command 50 ms after it came and offers no PIPELINING:

@@ -41,7 +41,7 @@ put 644 packaging/cron etc/cron.d/reminders
 put 644 packaging/reminders.service usr/lib/systemd/system/reminders.service
 put 644 packaging/reminders.timer usr/lib/systemd/system/reminders.timer
 
-for file in README.md docs/*.md; do put 644 "$file" "usr/share/doc/reminders/$file"; done
+for file in README.md README.id.md crontab.example docs/*.md docs/pictures/*; do put 644 "$file" "usr/share/doc/reminders/$file"; done
 put 644 .env.example usr/share/doc/reminders/env.example
 put 644 crontab.example usr/share/doc/reminders/crontab.example
 put 644 CHANGELOG.md usr/share/doc/reminders/changelog

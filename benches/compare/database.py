@@ -1,4 +1,4 @@
-"""A course platform in a folder: the seed's tables in SQLite, the three indexes that the README advises, and so many
+"""A course platform in a folder: the seed's tables in SQLite, the three indexes that docs/tables.md advises, and so many
 participants whose sessions start in about an hour."""
 
 import os, shutil, sqlite3, subprocess

@@ -938,10 +938,10 @@ fn what_twilio_says_later_is_in_the_answer() {
     assert!(!row["delivery_status"].is_null(), "{row}");
 }
 
-const README: &str = include_str!("../../README.md");
+const GUIDE: &str = include_str!("../../docs/operating.md");
 
 #[test]
-fn the_readmes_sample_is_what_it_prints() {
+fn the_documented_sample_is_what_it_prints() {
     let platform = with_files(Platform::seed());
     platform.session(12, START);
     platform.participant(34, "Siti", "siti@example.org");
@@ -949,6 +949,6 @@ fn the_readmes_sample_is_what_it_prints() {
     let run = platform.run(&["explain", "12", "siti@example.org", "--now", now]);
     for line in run.succeeds().stdout.lines() {
         let shown = format!("    {line}");
-        assert!(README.contains(shown.trim_end()), "{line}");
+        assert!(GUIDE.contains(shown.trim_end()), "{line}");
     }
 }

@@ -22,6 +22,7 @@ mod config;
 mod corrections;
 mod crash;
 mod demo;
+mod documents;
 mod due;
 mod encryption;
 mod explain;

@@ -1,4 +1,4 @@
-//! A platform with quite different tables, and the view that the README proposes for it.
+//! A platform with quite different tables, and the view that docs/tables.md proposes for it.
 
 use crate::{
     smtp::Smtp,
@@ -6,12 +6,12 @@ use crate::{
     twilio::Twilio,
 };
 
-const README: &str = include_str!("../../README.md");
+const GUIDE: &str = include_str!("../../docs/tables.md");
 
-/// The README's example, as it stands there.
+/// The example, as it stands there.
 fn proposed_view() -> &'static str {
-    let begin = README.find("    CREATE VIEW session_participants").unwrap();
-    let view = &README[begin..];
+    let begin = GUIDE.find("    CREATE VIEW session_participants").unwrap();
+    let view = &GUIDE[begin..];
     let end = view.find(";\n").unwrap();
     &view[..end]
 }
@@ -38,7 +38,7 @@ fn platform(smtp: &Smtp, twilio: &Twilio) -> Platform {
 }
 
 #[test]
-fn the_readmes_view_is_all_that_a_platform_with_other_tables_needs() {
+fn the_documented_view_is_all_that_a_platform_with_other_tables_needs() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
     let platform = platform(&smtp, &twilio);
     platform.run(&["migrate"]).succeeds();
