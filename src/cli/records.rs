@@ -68,7 +68,7 @@ pub struct Log {
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
 
-    /// In this state only
+    /// In this state only; sent includes what was delivered or read since
     #[arg(long)]
     pub status: Option<State>,
 

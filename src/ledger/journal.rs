@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::{
-    BoolExpressionMethods, BoxableExpression, ExpressionMethods, QueryDsl, QueryResult,
-    RunQueryDsl,
+    BoolExpressionMethods, BoxableExpression, ExpressionMethods, NullableExpressionMethods,
+    QueryDsl, QueryResult, RunQueryDsl,
     dsl::sql,
     sql_types::{Bool, Text},
 };
@@ -18,12 +18,14 @@ use crate::{
     time::Zone,
 };
 
-/// The states of a row, as the command line has them.
+/// The states of a row, as [`Delivery::state`] shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Status {
     Pending,
     Sending,
     Sent,
+    Delivered,
+    Read,
     Failed,
     Cancelled,
     Missed,
@@ -36,11 +38,20 @@ impl Status {
         match self {
             Status::Pending => status::PENDING,
             Status::Sending => status::SENDING,
-            Status::Sent => status::SENT,
+            Status::Sent | Status::Delivered | Status::Read => status::SENT,
             Status::Failed => status::FAILED,
             Status::Cancelled => status::CANCELLED,
             Status::Missed => status::MISSED,
             Status::Unknown => status::UNKNOWN,
+        }
+    }
+
+    /// Of what was sent, what Twilio must have said since.
+    fn fate(self) -> Option<&'static str> {
+        match self {
+            Status::Delivered => Some("delivered"),
+            Status::Read => Some("read"),
+            _ => None,
         }
     }
 }
@@ -58,9 +69,11 @@ pub struct Wanted {
 
 impl Wanted {
     fn condition(&self) -> Condition {
-        let conditions: [Option<Condition>; 4] = [
+        let fate = self.status.and_then(Status::fate);
+        let conditions: [Option<Condition>; 5] = [
             self.user.map(|id| boxed(ledger::user_id.eq(id))),
             self.status.map(|one| boxed(ledger::status.eq(one.name()))),
+            fate.map(|fate| boxed(ledger::delivery_status.assume_not_null().eq(fate))),
             self.channel
                 .map(|channel| boxed(ledger::channel.eq(channel.name()))),
             self.since

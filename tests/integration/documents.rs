@@ -86,9 +86,14 @@ fn every_link_leads_somewhere() {
     assert!(dead.is_empty(), "{dead:#?}");
 }
 
-/// The lines that are code, without their comments.
+/// The lines that are code, without their comments, and without what a command prints.
 fn code(text: &str) -> Vec<&str> {
-    let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
+    let mut printed = false;
+    let lines = text.lines().filter_map(|line| {
+        let code = line.strip_prefix("    ");
+        printed = line == "<!-- sample -->" || printed && (line.is_empty() || code.is_some());
+        code.filter(|_| !printed)
+    });
     lines
         .filter_map(|line| line.split(" # ").next())
         .map(str::trim)

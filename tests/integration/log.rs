@@ -100,6 +100,34 @@ fn options_narrow_it() {
 }
 
 #[test]
+fn whatever_state_is_shown_can_be_asked_for() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    let ids = |state: &str| -> Vec<i64> {
+        let rows = log(&platform, &["--status", state]);
+        rows.iter().map(|row| row["id"].as_i64().unwrap()).collect()
+    };
+    let sent = ids("sent");
+    assert_eq!(sent.len(), 3);
+    for fate in ["delivered", "read"] {
+        platform.sql(&format!(
+            "UPDATE session_reminder_deliveries SET delivery_status = '{fate}' WHERE channel = 'whatsapp'"
+        ));
+        let found = ids(fate);
+        assert_eq!(found.len(), 1, "{fate}");
+        let shown = platform.run(&["log", "--status", fate]).succeeds().stdout;
+        assert!(shown.lines().nth(1).unwrap().contains(fate), "{shown}");
+        // It was sent all the same.
+        assert_eq!(ids("sent"), sent);
+    }
+    assert_eq!(ids("delivered"), [0; 0]);
+    // One that failed after all is no longer shown so.
+    platform
+        .sql("UPDATE session_reminder_deliveries SET status = 'failed' WHERE channel = 'whatsapp'");
+    assert_eq!((ids("read").len(), ids("failed").len()), (0, 2));
+}
+
+#[test]
 fn a_line_of_json_has_the_documented_fields() {
     let (smtp, twilio) = (smtp(), Twilio::start());
     let platform = told(&smtp, &twilio);
@@ -149,12 +177,9 @@ fn what_it_does_not_know_is_named() {
     assert_eq!(run.stderr.lines().count(), 1);
     assert!(run.stderr.contains("no body@example.org"), "{}", run.stderr);
     platform.run(&["log", "--user", "77"]).exits(1);
-    let run = platform.run(&["log", "--status", "delivered"]).exits(2);
-    assert!(
-        run.stderr.contains("pending, sending, sent"),
-        "{}",
-        run.stderr
-    );
+    let run = platform.run(&["log", "--status", "bounced"]).exits(2);
+    let states = "[possible values: pending, sending, sent, delivered, read, failed, cancelled, missed, unknown]";
+    assert!(run.stderr.contains(states), "{}", run.stderr);
     for since in ["soon", "2w", "-3h", "2026-13-01", "9999999999d"] {
         let run = platform.run(&["log", &format!("--since={since}")]).exits(2);
         assert!(run.stderr.contains("such as 2026-11-23"), "{}", run.stderr);
