@@ -22,7 +22,7 @@ use crate::outcome::{Fault, Outcome};
 pub use address::parse as parse_address;
 pub use calendar::write as calendar_entry;
 pub use compose::{Composer, Envelope, Identity};
-pub use heads::{Heads, heads};
+pub use heads::{Heads, Sender, heads};
 pub use smtp::Encryption;
 
 /// A kept way to hand over mails, one at a time.
@@ -38,7 +38,7 @@ pub enum Connection {
 impl Connection {
     /// Gets ready to send: connects, starts TLS, logs in. The error means that the channel is down, and says what to do.
     pub fn open(mail: &config::Mail) -> Result<Connection, Fault> {
-        heads::sender(mail)?;
+        Sender::new(mail)?;
         match &mail.transport {
             config::MailTransport::Smtp(smtp) => {
                 let session = smtp::Session::open(smtp)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use minijinja::Value;
 
 mod check;
 mod context;
@@ -33,8 +34,8 @@ const LINK_BODY: usize = 1_000;
 /// WhatsApp's limit for an approved template with its values is 1,024 characters; these leave it some 200 of its own.
 const VARIABLE: usize = 150;
 const LINK_VARIABLE: usize = 400;
-/// How short titles and names become, step by step, until a message fits.
-const SHORTER: [usize; 4] = [300, 120, 60, 30];
+/// How short titles and names become, step by step, where a message does not fit.
+const SHORTER: [usize; 3] = [120, 60, 30];
 
 /// A rendered mail, not yet MIME. `subject` is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,12 +109,14 @@ impl Renderer {
         now: DateTime<Utc>,
     ) -> anyhow::Result<MailMessage> {
         let context = self.context(news, to, start, now);
-        let file = |name: &str| format!("{}{name}", news.prefix());
-        let subject = self.fit(&file("mail.subject.txt"), &context, SUBJECT)?;
+        let values = context.values();
+        let file = |name: &str| format!("{}/{}{name}", context.locale, news.prefix());
+        let subject = self.fit(&file("mail.subject.txt"), &context, &values, SUBJECT)?;
+        let text = self.templates.render(&file("mail.txt"), &values)?;
         Ok(MailMessage {
             subject: one_line(&subject, SUBJECT),
-            text: tidy_lines(&self.render(&file("mail.txt"), &context)?),
-            html: self.render(&file("mail.html"), &context)?,
+            text: tidy_lines(&text),
+            html: self.templates.render(&file("mail.html"), &values)?,
             event: Event::new(news, to, start, &context),
         })
     }
@@ -127,9 +130,9 @@ impl Renderer {
         now: DateTime<Utc>,
     ) -> anyhow::Result<WhatsappMessage> {
         let context = for_whatsapp(self.context(news, to, start, now));
-        let file = format!("{}whatsapp.txt", news.prefix());
+        let file = format!("{}/{}whatsapp.txt", context.locale, news.prefix());
         Ok(WhatsappMessage {
-            body: self.fit(&file, &context, BODY)?,
+            body: self.fit(&file, &context, &context.values(), BODY)?,
             variables: variables(&context),
             locale: self.defaults.locale(to),
         })
@@ -159,19 +162,21 @@ impl Renderer {
         }
     }
 
-    fn render(&self, file: &str, context: &Context) -> anyhow::Result<String> {
-        self.templates
-            .render(&format!("{}/{file}", context.locale), context)
-    }
-
-    /// Shortens titles before anything else, so that the time and the link stay.
-    fn fit(&self, file: &str, context: &Context, max: usize) -> anyhow::Result<String> {
-        let mut text = String::new();
+    /// Shortens titles before anything else, so that the time and the link stay. `values` are those of `context`.
+    fn fit(
+        &self,
+        file: &str,
+        context: &Context,
+        values: &Value,
+        max: usize,
+    ) -> anyhow::Result<String> {
+        let mut text = tidy_lines(&self.templates.render(file, values)?);
         for titles in SHORTER {
-            text = tidy_lines(&self.render(file, &context.shortened(titles))?);
             if text.trim_end().chars().count() <= max {
                 break;
             }
+            let shorter = context.shortened(titles).values();
+            text = tidy_lines(&self.templates.render(file, &shorter)?);
         }
         Ok(cut(text.trim_end(), max))
     }

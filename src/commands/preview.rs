@@ -68,11 +68,12 @@ fn mail(config: &Config, renderer: &Renderer, scene: &Scene) -> Result<Mail> {
     match (&config.mail, recipient) {
         (config::Channel::On(mail), Ok(recipient)) => {
             let name = to.name.as_deref();
-            match mail::heads(mail, redirect, &message, name, Some(&recipient)) {
-                Ok(heads) => {
+            let heads = mail::heads(redirect, &message, name, Some(&recipient));
+            match heads.and_then(|heads| Ok((mail::Sender::new(mail)?, heads))) {
+                Ok((sender, heads)) => {
                     let (event, session) = (&message.event, to.session_id);
-                    let entry = mail::calendar_entry(event, &heads.from, session, scene.at);
-                    shown.address(heads);
+                    let entry = mail::calendar_entry(event, &sender.from, session, scene.at);
+                    shown.address(&sender, heads);
                     shown.calendar = Some(entry);
                 }
                 Err(fault) => shown.notes.push(format!("cannot be sent: {fault}")),

@@ -2,20 +2,25 @@
 //! time after a crash is recognisably the same mail.
 
 use std::fmt::Display;
+use std::mem::replace;
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use lettre::Address;
+use lettre::message::header::ContentTransferEncoding::SevenBit;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Attachment, Message, MultiPart, SinglePart};
-use memchr::memmem;
+use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
+use memchr::{Memchr, memmem};
 
 use super::calendar;
-use super::heads::{Heads, heads};
+use super::heads::{Heads, Sender, heads};
 use crate::config;
 use crate::message::MailMessage;
 use crate::outcome::Fault;
 use crate::text::one_line;
+
+/// Octets of a line that may travel as it is, with its CR.
+const LINE: usize = 998;
 
 /// One mail ready to go.
 #[derive(Debug)]
@@ -63,19 +68,20 @@ impl Identity<'_> {
 
 /// Makes the mails of one sender.
 pub struct Composer<'a> {
-    mail: &'a config::Mail,
+    sender: Sender,
     redirect: Option<&'a str>,
     entry: calendar::Last,
 }
 
 impl<'a> Composer<'a> {
-    /// With `redirect` every mail goes there, and its subject says for whom it was meant.
-    pub fn new(mail: &'a config::Mail, redirect: Option<&'a str>) -> Self {
-        Self {
-            mail,
+    /// With `redirect` every mail goes there, and its subject says for whom it was meant. The error is that of the
+    /// sender's settings.
+    pub fn new(mail: &config::Mail, redirect: Option<&'a str>) -> Result<Self, Fault> {
+        Ok(Self {
+            sender: Sender::new(mail)?,
             redirect,
             entry: calendar::Last::default(),
-        }
+        })
     }
 
     /// Builds the MIME message. The error is permanent for this recipient.
@@ -87,35 +93,34 @@ impl<'a> Composer<'a> {
         identity: &Identity<'_>,
         date: DateTime<Utc>,
     ) -> Result<Envelope, Fault> {
-        let heads = heads(self.mail, self.redirect, message, to_name, to_address)?;
-        let session = identity.session_id;
-        let entry = self.entry.write(&message.event, &heads.from, session, date);
-        build(heads, message, entry, identity, date)
+        let heads = heads(self.redirect, message, to_name, to_address)?;
+        let (from, session) = (&self.sender.from, identity.session_id);
+        let entry = self.entry.write(&message.event, from, session, date);
+        build(&self.sender, heads, message, entry, identity, date)
     }
 }
 
 fn build(
+    sender: &Sender,
     heads: Heads,
     message: &MailMessage,
     entry: String,
     identity: &Identity<'_>,
     date: DateTime<Utc>,
 ) -> Result<Envelope, Fault> {
-    let Heads {
-        from,
-        reply_to,
-        to,
-        subject,
-    } = heads;
-    let message_id = format!("<{}@{}>", identity.token(), from.email.domain());
+    let Heads { to, subject } = heads;
+    let (from, token) = (&sender.from, identity.token());
+    let message_id = format!("<{token}@{}>", from.email.domain());
     let mut builder = Message::builder()
+        // Else it is read out of the headers once they are written.
+        .envelope(envelope(from, &to)?)
         .from(from.clone())
         .to(to.clone())
         .subject(subject)
         .date(system_time(date))
         .message_id(Some(message_id.clone()));
-    if let Some(reply_to) = reply_to {
-        builder = builder.reply_to(reply_to);
+    if let Some(reply_to) = &sender.reply_to {
+        builder = builder.reply_to(reply_to.clone());
     }
     if let Some(corrected) = identity.corrects {
         builder = builder
@@ -123,18 +128,23 @@ fn build(
             .references(corrected.to_owned());
     }
     let mut built = builder
-        .multipart(parts(message, entry, identity.token())?)
+        .multipart(parts(message, entry, token)?)
         .map_err(unbuilt)?;
     // RFC 3834, and what Exchange reads instead of it: no vacation notices in answer.
     let headers = built.headers_mut();
     headers.insert_raw(raw("Auto-Submitted", "auto-generated"));
     headers.insert_raw(raw("X-Auto-Response-Suppress", "All"));
     Ok(Envelope {
-        from: from.email,
+        from: from.email.clone(),
         to: to.email,
         message_id,
         bytes: built.formatted(),
     })
+}
+
+fn envelope(from: &Mailbox, to: &Mailbox) -> Result<lettre::address::Envelope, Fault> {
+    let (from, to) = (from.email.clone(), to.email.clone());
+    lettre::address::Envelope::new(Some(from), vec![to]).map_err(unbuilt)
 }
 
 /// The texts as alternatives, and the calendar's entry attached. As a third alternative, the richest one, Outlook and
@@ -152,8 +162,8 @@ fn parts(message: &MailMessage, entry: String, mut token: String) -> Result<Mult
     }
     let alternatives = MultiPart::alternative()
         .boundary(format!("part-{token}"))
-        .singlepart(SinglePart::plain(text))
-        .singlepart(SinglePart::html(html));
+        .singlepart(SinglePart::plain(body(text)))
+        .singlepart(SinglePart::html(body(html)));
     Ok(MultiPart::mixed()
         .boundary(format!("mail-{token}"))
         .multipart(alternatives)
@@ -163,7 +173,17 @@ fn parts(message: &MailMessage, entry: String, mut token: String) -> Result<Mult
 fn attached(entry: String, method: &str) -> Result<SinglePart, Fault> {
     let content_type = format!("text/calendar; charset=utf-8; method={method}");
     let content_type = ContentType::parse(&content_type).map_err(unbuilt)?;
-    Ok(Attachment::new("session.ics".to_owned()).body(entry, content_type))
+    Ok(Attachment::new("session.ics".to_owned()).body(body(entry), content_type))
+}
+
+/// A text as it is, where a mail can hold it so (RFC 2045 2.7, RFC 5322 2.1.1), which is quickly seen; else encoded.
+fn body(text: String) -> Body {
+    let lines = Memchr::new(b'\n', text.as_bytes()).chain([text.len()]);
+    let lengths = lines.scan(0, |begin, end| Some(end - replace(begin, end)));
+    match text.is_ascii() && lengths.max() <= Some(LINE) {
+        true => Body::dangerous_pre_encoded(text.into_bytes(), SevenBit),
+        false => Body::new(text),
+    }
 }
 
 fn unbuilt(error: impl Display) -> Fault {
@@ -174,16 +194,33 @@ fn unbuilt(error: impl Display) -> Fault {
 /// and servers disagree on what it means.
 fn plain_lines(text: &str) -> String {
     // Almost every text is plain, and a mail has thousands of characters.
-    if text.chars().all(is_plain) {
-        return text.replace('\n', "\r\n");
+    if text
+        .bytes()
+        .filter(|byte| !matches!(byte, b' '..=b'~' | b'\n' | b'\t'))
+        .count()
+        == 0
+    {
+        return with_crlf(text);
     }
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
     let plain: String = lines.chars().filter(|c| is_plain(*c)).collect();
-    plain.replace('\n', "\r\n")
+    with_crlf(&plain)
+}
+
+fn with_crlf(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len() + 256);
+    let mut begin = 0;
+    for end in Memchr::new(b'\n', text.as_bytes()) {
+        lines.push_str(&text[begin..end]);
+        lines.push_str("\r\n");
+        begin = end + 1;
+    }
+    lines.push_str(&text[begin..]);
+    lines
 }
 
 fn is_plain(c: char) -> bool {
-    matches!(c, ' '..='~' | '\n' | '\t') || !c.is_control()
+    matches!(c, '\n' | '\t') || !c.is_control()
 }
 
 fn system_time(date: DateTime<Utc>) -> SystemTime {
@@ -239,7 +276,7 @@ pub mod tests {
     ) -> Envelope {
         let date = Utc.with_ymd_and_hms(2026, 11, 22, 9, 0, 0).unwrap();
         let mail = settings();
-        let mut composer = Composer::new(&mail, redirect);
+        let mut composer = Composer::new(&mail, redirect).unwrap();
         composer
             .compose(message, Some(name), Some(address), &IDENTITY, date)
             .unwrap()
@@ -416,7 +453,9 @@ pub mod tests {
         let date = Utc.timestamp_opt(-5, 0).unwrap();
         let message = message("Sesi", "Halo");
         let mail = settings();
-        let none = Composer::new(&mail, None).compose(&message, None, None, &IDENTITY, date);
+        let none = Composer::new(&mail, None)
+            .unwrap()
+            .compose(&message, None, None, &IDENTITY, date);
         assert_eq!(none.unwrap_err().code, "address");
     }
 }

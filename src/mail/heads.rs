@@ -14,23 +14,43 @@ const MAX_NAME: usize = 80;
 /// Characters of a subject.
 const MAX_SUBJECT: usize = 200;
 
-/// Whose a mail is, where it goes, and what it is called.
-pub struct Heads {
+/// Whose every mail is.
+pub struct Sender {
     pub from: Mailbox,
     pub reply_to: Option<Mailbox>,
+}
+
+impl Sender {
+    /// The error names the setting.
+    pub fn new(mail: &config::Mail) -> Result<Self, Fault> {
+        let invalid = |variable: &str, fault: Fault| {
+            let reason = fault.reason.split(':').next().unwrap_or_default();
+            Fault::new("from", format!("{variable}: {reason}"))
+        };
+        let from = address::parse(&mail.from_address);
+        let from = from.map_err(|fault| invalid("MAIL_FROM_ADDRESS", fault))?;
+        let reply_to = mail.reply_to.as_deref().map(address::parse).transpose();
+        let reply_to = reply_to.map_err(|fault| invalid("MAIL_REPLY_TO", fault))?;
+        Ok(Self {
+            from: mailbox(mail.from_name.as_deref(), from),
+            reply_to: reply_to.map(Mailbox::from),
+        })
+    }
+}
+
+/// Where a mail goes, and what it is called.
+pub struct Heads {
     pub to: Mailbox,
     pub subject: String,
 }
 
 /// Those of one mail; with `redirect` it goes there, and its subject says for whom it was meant.
 pub fn heads(
-    mail: &config::Mail,
     redirect: Option<&str>,
     message: &MailMessage,
     to_name: Option<&str>,
     to_address: Option<&str>,
 ) -> Result<Heads, Fault> {
-    let (from, reply_to) = sender(mail)?;
     let meant_for = address::parse(to_address.unwrap_or_default())?;
     let (to, subject) = match redirect {
         Some(redirect) => (
@@ -40,34 +60,9 @@ pub fn heads(
         None => (meant_for, message.subject.clone()),
     };
     Ok(Heads {
-        from,
-        reply_to,
         to: mailbox(to_name, to),
         subject: one_line(&subject, MAX_SUBJECT),
     })
-}
-
-/// The From and Reply-To of every mail.
-pub fn sender(mail: &config::Mail) -> Result<(Mailbox, Option<Mailbox>), Fault> {
-    let invalid = |variable: &str, fault: Fault| {
-        let reason = fault
-            .reason
-            .split(':')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        Fault::new("from", format!("{variable}: {reason}"))
-    };
-    let from =
-        address::parse(&mail.from_address).map_err(|fault| invalid("MAIL_FROM_ADDRESS", fault))?;
-    let reply_to = match &mail.reply_to {
-        Some(text) => Some(address::parse(text).map_err(|fault| invalid("MAIL_REPLY_TO", fault))?),
-        None => None,
-    };
-    Ok((
-        mailbox(mail.from_name.as_deref(), from),
-        reply_to.map(Mailbox::from),
-    ))
 }
 
 fn mailbox(name: Option<&str>, address: Address) -> Mailbox {
@@ -90,7 +85,7 @@ mod tests {
     fn a_bad_sender_is_named() {
         let mut mail = settings();
         mail.from_address = "Kursus <a@b>".to_owned();
-        let reason = sender(&mail).unwrap_err().reason;
+        let reason = Sender::new(&mail).err().unwrap().reason;
         assert!(reason.starts_with("MAIL_FROM_ADDRESS: "), "{reason}");
     }
 }

@@ -96,7 +96,7 @@ fn try_template(templates: &Templates, folder: &Path, name: &str) -> anyhow::Res
         known.join(", ")
     );
     for sample in samples() {
-        let text = templates.render(name, &sample)?;
+        let text = templates.render(name, &sample.values())?;
         if name.ends_with(".html") && text.contains(MARKUP) {
             return Err(unescaped(&file));
         }

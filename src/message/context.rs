@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use minijinja::{Value, value::Serde};
 use serde::Serialize;
 use url::{Host, Url};
 
@@ -58,6 +59,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// As the templates take them: made once for all that one message renders.
+    pub fn values(&self) -> Value {
+        Value::from(Serde(self))
+    }
+
     /// The same with no text that people chose freely longer than `max` characters. The link stays whole.
     pub fn shortened(&self, max: usize) -> Context {
         Context {

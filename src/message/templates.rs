@@ -9,10 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, ensure};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{Environment, Error, UndefinedBehavior};
-
-use super::context::Context;
+use minijinja::{Environment, Error, UndefinedBehavior, Value};
 
 /// Name, which is also the path inside the folder, and text of each.
 macro_rules! built_in {
@@ -73,12 +70,11 @@ impl Templates {
         })
     }
 
-    /// Fails, naming file and line, when the template is broken or says nothing.
-    pub fn render(&self, name: &str, context: &Context) -> anyhow::Result<String> {
-        let rendered = self
-            .environment
-            .get_template(name)
-            .and_then(|t| t.render(Serde(context)));
+    /// `values`: those of a [`Context`](super::context::Context). Fails, naming file and line, when the template is broken
+    /// or says nothing.
+    pub fn render(&self, name: &str, values: &Value) -> anyhow::Result<String> {
+        let template = self.environment.get_template(name);
+        let rendered = template.and_then(|template| template.render(values));
         let text = rendered.map_err(|error| self.locate(name, &error))?;
         ensure!(
             !text.trim().is_empty(),

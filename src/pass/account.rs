@@ -9,7 +9,7 @@ use log::{error, info, warn};
 use super::{line::Job, summary::Tally};
 use crate::{
     db::Db,
-    ledger::{Channel, record},
+    ledger::{Channel, claim::Claim, record},
     outcome::{INTERRUPTED, Outcome},
     text,
 };
@@ -41,32 +41,33 @@ pub fn tally(tally: &mut Tally, outcome: &Outcome) {
 
 /// Says once what became of a delivery: what needs a person as a warning, the rest for those who ask.
 pub fn tell(channel: Channel, job: &Job, outcome: &Outcome) {
-    let row = &job.claim.row;
-    let to = match channel {
-        Channel::Mail => text::mask_email(&job.claim.recipient),
-        Channel::Whatsapp => text::mask_phone(&job.claim.recipient),
-    };
-    let what = format!(
-        "{} to {to} (session {}, user {})",
-        channel.name(),
-        row.session_id,
-        row.user_id
-    );
+    // Made only where it is said.
+    let what = || what(channel, &job.claim);
     match outcome {
-        Outcome::Sent { message_id, .. } => info!("{what}: sent as {message_id}"),
+        Outcome::Sent { message_id, .. } => info!("{}: sent as {message_id}", what()),
         Outcome::Failed(fault) | Outcome::Refused(fault) | Outcome::OptedOut(fault) => {
-            error!("{what} failed: {fault}")
+            error!("{} failed: {fault}", what())
         }
-        Outcome::Missed(fault) => error!("{what} was missed: {fault}"),
-        Outcome::Cancelled(fault) => info!("{what} is cancelled: {fault}"),
+        Outcome::Missed(fault) => error!("{} was missed: {fault}", what()),
+        Outcome::Cancelled(fault) => info!("{} is cancelled: {fault}", what()),
         // The pass has said that it was stopped; the next one says what is in doubt.
         Outcome::InDoubt(fault) if fault.code == INTERRUPTED => {
-            info!("{what} is in doubt: {fault}")
+            info!("{} is in doubt: {fault}", what())
         }
-        Outcome::InDoubt(fault) => warn!("{what} is in doubt: {fault}"),
-        Outcome::Busy(fault) => info!("{what} waits for another turn: {fault}"),
+        Outcome::InDoubt(fault) => warn!("{} is in doubt: {fault}", what()),
+        Outcome::Busy(fault) => info!("{} waits for another turn: {fault}", what()),
         Outcome::Retry { fault, .. } | Outcome::Stopped(fault) => {
-            info!("{what} will be tried again: {fault}")
+            info!("{} will be tried again: {fault}", what())
         }
     }
+}
+
+fn what(channel: Channel, claim: &Claim) -> String {
+    let to = match channel {
+        Channel::Mail => text::mask_email(&claim.recipient),
+        Channel::Whatsapp => text::mask_phone(&claim.recipient),
+    };
+    let (channel, row) = (channel.name(), &claim.row);
+    let (session, user) = (row.session_id, row.user_id);
+    format!("{channel} to {to} (session {session}, user {user})")
 }

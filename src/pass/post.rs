@@ -25,7 +25,7 @@ impl<'a> Post<'a> {
     pub fn open(mail: &'a config::Mail, redirect: Option<&'a str>) -> Result<Self, Fault> {
         let connection = Connection::open(mail)?;
         Ok(Self {
-            composer: Composer::new(mail, redirect),
+            composer: Composer::new(mail, redirect)?,
             connection,
             ahead: None,
         })

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::scene::Scene;
 use crate::{
-    mail::Heads,
+    mail::{Heads, Sender},
     message::MailMessage,
     table::{Cell, FAINT, Table},
     text::visible_lines,
@@ -82,8 +82,8 @@ impl Shown {
 
 impl Mail {
     /// As it would leave.
-    pub fn address(&mut self, heads: Heads) {
-        self.from = Some(heads.from.to_string());
+    pub fn address(&mut self, sender: &Sender, heads: Heads) {
+        self.from = Some(sender.from.to_string());
         self.to = Some(heads.to.to_string());
         self.subject = heads.subject;
     }

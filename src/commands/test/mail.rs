@@ -74,7 +74,8 @@ fn envelope(
         scheduled_at: &now.format("%Y%m%d%H%M%S%6f").to_string(),
         corrects: None,
     };
-    let composed = Composer::new(mail, redirect).compose(message, None, Some(to), &identity, now);
+    let mut composer = Composer::new(mail, redirect).map_err(Outcome::Stopped)?;
+    let composed = composer.compose(message, None, Some(to), &identity, now);
     composed.map_err(Outcome::Failed)
 }
 
