@@ -74,7 +74,7 @@ impl Platform {
         self
     }
 
-    /// The same, with a reminder by mail that is due at [`NOW`]: Budi's of session 1.
+    /// As [`Platform::seed`], with a reminder by mail that is due at [`NOW`]: Budi's, of session 1.
     pub fn due(smtp: &Smtp) -> Self {
         let platform = Self::seed().mail(smtp);
         platform.session(1, START);
