@@ -18,6 +18,7 @@ use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
     NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
     dsl::sql,
+    expression::SqlLiteral,
     sql_types::{Bool, Nullable, Text},
 };
 
@@ -92,15 +93,19 @@ pub fn of_session(session: Option<i64>) -> Condition {
     }
 }
 
-/// The columns of [`Participant`], in its order. The start is read as text, since a row with an impossible date must
-/// not hide the others (`CHAR(19)`: the only cast that means the same on every database).
+/// When a session starts, in the platform's digits.
+fn start_digits() -> SqlLiteral<Text> {
+    db::digits("session_participants.scheduled_at")
+}
+
+/// The columns of [`Participant`], in its order.
 macro_rules! participant {
     ($view:ident, $start:literal) => {
         (
             $view::session_id,
             $view::session_title,
             $view::course_title,
-            sql::<Text>($start),
+            $crate::db::digits($start),
             $view::duration_minutes,
             $view::mode,
             $view::meeting_url,
@@ -115,16 +120,10 @@ macro_rules! participant {
         )
     };
     (participants) => {
-        participant!(
-            participants,
-            "CAST(session_participants.scheduled_at AS CHAR(19))"
-        )
+        participant!(participants, "session_participants.scheduled_at")
     };
     (cancelled) => {
-        participant!(
-            cancelled,
-            "CAST(session_cancellations.scheduled_at AS CHAR(19))"
-        )
+        participant!(cancelled, "session_cancellations.scheduled_at")
     };
 }
 
@@ -218,9 +217,7 @@ pub fn start_of(db: &mut Db, session: i64) -> QueryResult<Option<String>> {
     let starts = participants::table
         .filter(participants::session_id.eq(session))
         .limit(1)
-        .select(sql::<Text>(
-            "CAST(session_participants.scheduled_at AS CHAR(19))",
-        ))
+        .select(start_digits())
         .load::<Lossy>(db)?;
     Ok(starts.into_iter().next().map(Lossy::into))
 }
@@ -236,10 +233,7 @@ pub fn starts_of(
         .filter(participants::session_id.eq_any(sessions))
         .filter(starts_in(walls))
         .filter(of_session(session))
-        .select((
-            participants::session_id,
-            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
-        ))
+        .select((participants::session_id, start_digits()))
         .distinct()
         .load::<(i64, Lossy)>(db)?;
     let text = |(id, start): (i64, Lossy)| (id, start.into());
