@@ -55,7 +55,7 @@ use crate::{
         check, completions, demo, explain, man, migrate, opt_in, preview, prune, report, retry,
         send, status, templates, test,
     },
-    config::{Config, Problem, Watch},
+    config::{Config, Problem, Watch, wrong_settings},
     exit::Exit,
 };
 
@@ -129,19 +129,13 @@ fn configure(cli: &Cli) -> Result<Config> {
             && !args.dry_run
         {
             let watch = Watch::load(&cli.env_files, &environment, &folder);
-            send::could_not_begin(&watch, Exit::Config, &names(&problems));
+            send::could_not_begin(&watch, Exit::Config, &wrong_settings(&problems));
         }
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         exit::error(Exit::Config, lines.join("\n"))
     })?;
     check_templates(&mut config);
     Ok(config)
-}
-
-/// Which settings are wrong, without what they hold.
-fn names(problems: &[Problem]) -> String {
-    let names = problems.iter().map(|problem| problem.variable.as_str());
-    format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
 }
 
 /// The user's own templates are tried now, since a broken one is to be known before the first session is due.

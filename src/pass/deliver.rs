@@ -125,15 +125,11 @@ fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
 /// The means of delivery of every channel that can work; what keeps the others from it is noted.
 fn transports(pass: &Pass<'static>, channels: &mut Channels) -> Transports {
     let mut transports = Vec::new();
-    let broken = |problems: &[config::Problem]| {
-        let names = problems.iter().map(|problem| problem.variable.as_str());
-        format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
-    };
     match &pass.config.mail {
         config::Channel::On(mail) => transports.push(Transport::Mail(mail)),
         config::Channel::Broken(problems) => channels
             .of(Channel::Mail)
-            .stop(Exit::Config, broken(problems)),
+            .stop(Exit::Config, config::wrong_settings(problems)),
         config::Channel::Off(_) => {}
     }
     match &pass.config.whatsapp {
@@ -145,7 +141,7 @@ fn transports(pass: &Pass<'static>, channels: &mut Channels) -> Transports {
         }
         config::Channel::Broken(problems) => channels
             .of(Channel::Whatsapp)
-            .stop(Exit::Config, broken(problems)),
+            .stop(Exit::Config, config::wrong_settings(problems)),
         config::Channel::Off(_) => {}
     }
     transports.retain(|transport| pass.scope.includes(transport.channel()));
