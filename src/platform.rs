@@ -7,6 +7,7 @@ pub mod enrolled;
 pub mod facts;
 pub mod profile;
 pub mod standing;
+mod tables;
 pub mod upcoming;
 pub mod view;
 

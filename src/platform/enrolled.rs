@@ -3,10 +3,7 @@
 use chrono::NaiveDateTime;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 
-use super::{
-    facts::words,
-    view::{Condition, Platform},
-};
+use super::{facts::words, tables::Platform, view::Condition};
 use crate::{
     db::{Db, Lossy, ViewSql},
     time::DIGITS,
