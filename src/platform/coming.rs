@@ -3,7 +3,11 @@
 use chrono::NaiveDateTime;
 use diesel::{ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl};
 
-use super::{Participant, one_each, participant, start_digits, starts_in, tables::Platform, view};
+use super::{
+    participants::{Participant, one_each, participant, start_digits, starts_in},
+    tables::Platform,
+    view,
+};
 use crate::{
     db::{self, Db, Lossy, schema::session_participants as participants},
     time::WallRange,

@@ -9,7 +9,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
-use super::start_digits;
+use super::participants::start_digits;
 use crate::db::{Db, Lossy, schema::session_participants as participants};
 
 /// A session and its participants.
