@@ -15,7 +15,7 @@ use crate::{
     exit::Exit,
     ledger::prune,
     output,
-    pass::prepare::FORGOTTEN,
+    pass::due::FORGOTTEN,
     platform,
     time::DIGITS,
 };

@@ -28,7 +28,7 @@ use crate::{
     lock::{self, Attempt, Lock},
     output,
     pass::{
-        self, Budget, Pass, dry_run,
+        self, Budget, Pass, dry_run, due,
         summary::{Channels, Summary},
     },
     platform::{self, standing},
@@ -144,7 +144,7 @@ fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool
         let zone = platform::zone(config, db)?;
         let pass = pass(config, args, clock, zone);
         check_views(config, db)?;
-        Ok((zone, pass::anything_due(db, &pass)?))
+        Ok((zone, due::anything(db, &pass)?))
     };
     if let Some(mut db) = db::glance(&config.database)
         && let Ok(answer) = look(&mut db)

@@ -72,7 +72,7 @@ fn each_message_has_a_line_newest_first_with_its_recipient_masked() {
 }
 
 #[test]
-fn options_narrow_it() {
+fn options_narrow_what_is_listed() {
     let (smtp, twilio) = (smtp(), Twilio::start());
     let platform = told(&smtp, &twilio);
     platform.session(2, "2026-11-23 17:30:00");

@@ -50,7 +50,7 @@ fn by_id_the_number_in_the_profile_is_brought_into_e164() {
 }
 
 #[test]
-fn by_email_in_any_case_with_a_number_of_its_own() {
+fn a_user_is_found_by_email_in_any_case_and_gets_a_number() {
     let platform = platform();
     platform
         .run(&["opt-in", " SITI@Example.org ", "--phone", "0899 1234 567"])

@@ -285,7 +285,7 @@ fn a_reader_who_has_had_enough_is_no_error() {
 }
 
 #[test]
-fn it_reads_only() {
+fn status_log_and_a_dry_prune_write_nothing() {
     let platform = Platform::seed();
     platform.session(1, &wall_in(60));
     platform.participant(1, "Budi", "budi@example.org");
