@@ -24,6 +24,7 @@ use crate::{
 #[derive(Serialize)]
 struct Answer {
     user_id: i64,
+    /// Whole only where it was stored just now: whoever typed it sees what it has become.
     phone: Option<String>,
     whatsapp_opt_in: bool,
 }
@@ -61,7 +62,7 @@ pub fn opt_out(config: &Config, args: &cli::OptOut) -> Result<Exit> {
         .context("could not store the opt-out")?;
     let answer = Answer {
         user_id: profile.user_id,
-        phone: profile.phone,
+        phone: profile.phone.as_deref().map(text::mask_phone),
         whatsapp_opt_in: false,
     };
     output::print(args.format, &answer)?;

@@ -134,7 +134,7 @@ impl Report {
         for row in &self.participants {
             let (mail, whatsapp) = (row.mail.state.cell(), row.whatsapp.state.cell());
             let name = Cell::cut(&row.name, 30);
-            table.row([name, mail, whatsapp, Cell::new(&row.note)]);
+            table.row([name, mail, whatsapp, Cell::new(row.remarks())]);
         }
         table
     }
