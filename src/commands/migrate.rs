@@ -144,6 +144,7 @@ fn make_ledger(
     project: &Path,
     script: &mut Script,
 ) -> Result<()> {
+    ledger::columns::check(&found.ledger_lacks)?;
     let missing: Vec<&str> = [LEDGER, LOG]
         .into_iter()
         .filter(|table| !found.has(table))

@@ -78,7 +78,8 @@ fn work(
         interrupt.listen();
         let mut db = db::open(&config.database)?;
         compare_clocks(&mut db)?;
-        let summary = pass::run(&mut db, &pass)?;
+        let summary =
+            pass::run(&mut db, &pass).map_err(|error| cause::of_ledger(&mut db, error.into()))?;
         left.count(&config.watch, &mut db);
         summary
     } else {

@@ -351,6 +351,45 @@ fn a_log_of_another_shape_is_named_too() {
 }
 
 #[test]
+fn a_ledger_that_lacks_a_column_is_named_with_the_statement_that_adds_it() {
+    let platform = Platform::seed();
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    platform.sql(&format!("ALTER TABLE {LEDGER} DROP COLUMN error_code"));
+    let arguments: [&[&str]; 8] = [
+        &["migrate"],
+        &["migrate", "--dry-run"],
+        &["send", "--now", NOW],
+        &["send", "--now", NOW, "--dry-run"],
+        &["log"],
+        &["status"],
+        &["explain", "1", "1"],
+        &["report", "1"],
+    ];
+    let mut add = String::new();
+    for arguments in arguments {
+        let refused = platform.run(arguments).exits(78);
+        let (_, cure) = refused.stderr.split_once("add them empty: ").unwrap();
+        add = cure.trim_end().to_owned();
+        let errors = refused
+            .stderr
+            .lines()
+            .filter(|line| line.contains("error:"));
+        assert_eq!(errors.count(), 1, "{}", refused.stderr);
+    }
+    assert!(
+        add.to_lowercase()
+            .contains("add column error_code varchar(64)"),
+        "{add}"
+    );
+    let told = platform.run(&["check", "--offline"]).exits(78);
+    assert!(told.stdout.contains(&add), "{}", told.stdout);
+    platform.sql(&add);
+    platform.run(&["migrate"]).succeeds();
+    platform.run(&["log"]).succeeds();
+}
+
+#[test]
 fn what_laravels_own_migrations_will_make_is_left_to_them() {
     let log = "2025_08_01_000002_create_session_reminder_logs_table.php";
     let column = "2025_08_01_000001_add_whatsapp_opt_in_to_user_profiles_table.php";
