@@ -32,7 +32,7 @@ pub fn explain(db: &mut Db, error: anyhow::Error, what: &'static str) -> anyhow:
     )
 }
 
-/// Of an error about a column: that it is one of the ledger's, which `migrate` does not make anew; else the error itself.
+/// Of an error about a column that the ledger lacks: which one that is; else the error itself.
 pub fn of_ledger(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
     if db::cure(&error).is_none() {
         return error;

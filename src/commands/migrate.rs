@@ -144,7 +144,6 @@ fn make_ledger(
     project: &Path,
     script: &mut Script,
 ) -> Result<()> {
-    ledger::columns::check(&found.ledger_lacks)?;
     let missing: Vec<&str> = [LEDGER, LOG]
         .into_iter()
         .filter(|table| !found.has(table))
@@ -153,6 +152,10 @@ fn make_ledger(
         leave_to_laravel(found, project, LOG, &format!("{LOG} is missing"))?;
     } else {
         check_log(found)?;
+    }
+    for column in &found.ledger_lacks {
+        script.run(format!("ALTER TABLE {LEDGER} ADD COLUMN {column};"));
+        script.step(format!("added {LEDGER}.{}", ledger::columns::name(column)));
     }
     if !missing.is_empty() {
         script

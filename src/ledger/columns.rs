@@ -1,4 +1,4 @@
-//! Whether the ledger still has the columns that it was made with.
+//! Whether the ledger has all its columns, or was made by an older program.
 
 use anyhow::Result;
 use diesel::QueryResult;
@@ -17,25 +17,27 @@ pub fn lacking(db: &mut Db) -> QueryResult<Vec<&'static str>> {
     if there.is_empty() {
         return Ok(Vec::new());
     }
-    let lacks = |column: &&str| {
-        let name = column.split(' ').next().unwrap_or_default();
-        !there.iter().any(|column| column == name)
-    };
+    let lacks = |column: &&'static str| !there.iter().any(|there| there == name(column));
     Ok(definitions(db.dialect()).filter(lacks).collect())
 }
 
 /// # Errors
-/// Ends with 78 where the ledger lacks columns.
-pub fn check(lacking: &[&str]) -> Result<()> {
+/// Ends with 78 where the ledger lacks columns: an older program has made it.
+pub fn check(lacking: &[&'static str]) -> Result<()> {
     if lacking.is_empty() {
         return Ok(());
     }
-    let add = |column: &&str| format!("ALTER TABLE {TABLE} ADD COLUMN {column};");
+    let names: Vec<&str> = lacking.iter().copied().map(name).collect();
     let text = format!(
-        "{TABLE} lacks columns, which `reminders migrate` makes with the table only: restore it from a backup, or add them empty: {}",
-        lacking.iter().map(add).collect::<Vec<_>>().join(" ")
+        "{TABLE} lacks {}: run `reminders migrate`",
+        names.join(", ")
     );
     Err(exit::error(Exit::Config, text))
+}
+
+/// Of a column as `migrate` makes it.
+pub fn name(column: &'static str) -> &'static str {
+    column.split(' ').next().unwrap_or_default()
 }
 
 /// The columns in the statement that makes the table.
