@@ -79,7 +79,7 @@ fn work(
         let mut db = db::open(&config.database)?;
         compare_clocks(&mut db)?;
         let summary =
-            pass::run(&mut db, &pass).map_err(|error| cause::of_ledger(&mut db, error.into()))?;
+            pass::run(&mut db, &pass).map_err(|error| cause::of_ledger(&mut db, error))?;
         left.count(&config.watch, &mut db);
         summary
     } else {

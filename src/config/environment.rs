@@ -128,7 +128,8 @@ impl Environment {
         let folder = self
             .find(name)
             .map_or(&self.project, |(layer, _)| &layer.folder);
-        folder.join(path)
+        // Without a `.` that would only be shown.
+        folder.join(path).components().collect()
     }
 
     /// The nearest layer decides alone: an empty variable in the real environment hides that of a file, as in Laravel.
@@ -337,6 +338,8 @@ mod tests {
         assert_eq!(read.resolve("C", "x"), folder.path().join("b/x"));
         assert_eq!(read.resolve("A", "x"), folder.path().join("a/x"));
         assert_eq!(read.resolve("A", "/x"), Path::new("/x"));
+        let here = read.resolve("C", "./x/.");
+        assert_eq!(here.to_str(), folder.path().join("b/x").to_str());
     }
 
     #[test]
