@@ -275,8 +275,9 @@ fn on_a_narrow_terminal_no_line_is_broken() {
     platform.participants(1..=2);
     platform.run(&["send"]).exits(1);
     let program = env!("CARGO_BIN_EXE_reminders");
-    let line =
-        format!("stty cols 40 rows 20; {program} status; {program} log; {program} send --dry-run");
+    let line = format!(
+        "stty cols 40 rows 20; {program} status; {program} log; {program} send --dry-run; {program} retry 1 99; {program} prune --older-than 90d --dry-run"
+    );
     let output = Command::new("/usr/bin/script")
         .args(["-qec", &line, "/dev/null"])
         .current_dir(platform.path(""))
