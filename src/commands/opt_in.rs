@@ -133,7 +133,10 @@ fn opt_in_all(db: &mut Db, config: &Config, file: &Path, format: Format) -> Resu
 fn fields(line: &[u8], is_first: bool) -> Result<Option<StringRecord>> {
     let line = str::from_utf8(line)
         .context("this is no UTF-8 text: save the file as CSV in UTF-8, or correct the line")?;
+    // Spreadsheets write a semicolon where the comma is in numbers.
+    let delimiter = if line.contains(',') { b',' } else { b';' };
     let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
         .has_headers(false)
         .flexible(true)
         .trim(csv::Trim::All)

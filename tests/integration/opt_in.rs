@@ -184,6 +184,18 @@ fn a_file_does_its_good_lines_and_names_its_bad_ones() {
 }
 
 #[test]
+fn a_file_of_a_spreadsheet_that_writes_semicolons_is_read_too() {
+    let platform = platform();
+    let lines = "user;phone;remark\r\nsiti@example.org;0899-1234-567;\r\nbudi@example.org;;x\r\n";
+    fs::write(platform.path("wishes.csv"), lines).unwrap();
+    platform.run(&["opt-in", "--file", "wishes.csv"]).succeeds();
+    assert_eq!(
+        profiles(&platform),
+        ["1|+6281234567890|1", "2|+628991234567|1"]
+    );
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let run = platform()
         .run(&["opt-in", "--file", "nowhere.csv"])
