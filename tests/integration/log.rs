@@ -231,6 +231,17 @@ fn what_it_does_not_know_is_named() {
 }
 
 #[test]
+fn what_was_sent_to_somebody_who_is_gone_is_still_found_by_id() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    let before = log(&platform, &["--user", "1"]);
+    assert!(!before.is_empty());
+    platform.sql("DELETE FROM enrollments; DELETE FROM user_profiles; DELETE FROM users");
+    assert_eq!(log(&platform, &["--user", "1"]), before);
+    platform.run(&["log", "--user", "77"]).exits(1);
+}
+
+#[test]
 fn a_reader_who_has_had_enough_is_no_error() {
     let (smtp, twilio) = (smtp(), Twilio::start());
     let platform = told(&smtp, &twilio);
