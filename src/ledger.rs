@@ -3,6 +3,7 @@
 
 pub mod claim;
 pub mod close;
+pub mod columns;
 pub mod correct;
 pub mod delivery;
 pub mod enqueue;

@@ -351,6 +351,54 @@ fn a_log_of_another_shape_is_named_too() {
 }
 
 #[test]
+fn a_ledger_of_an_older_program_is_named_and_gets_the_columns_that_it_lacks() {
+    let platform = Platform::seed();
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    for column in ["error_code", "delivery_status"] {
+        platform.sql(&format!("ALTER TABLE {LEDGER} DROP COLUMN {column}"));
+    }
+    let lacks = format!("{LEDGER} lacks error_code, delivery_status: run `reminders migrate`");
+    let arguments: [&[&str]; 6] = [
+        &["send", "--now", NOW],
+        &["send", "--now", NOW, "--dry-run"],
+        &["log"],
+        &["status"],
+        &["explain", "1", "1"],
+        &["report", "1"],
+    ];
+    for arguments in arguments {
+        let refused = platform.run(arguments).exits(78);
+        let mut errors = refused
+            .stderr
+            .lines()
+            .filter(|line| line.contains("error:"));
+        assert!(
+            errors.next().unwrap().ends_with(&lacks),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(errors.next(), None);
+    }
+    let told = platform.run(&["check", "--offline"]).exits(78);
+    assert!(told.stdout.contains(&lacks), "{}", told.stdout);
+
+    let dry = platform.run(&["migrate", "--dry-run"]).succeeds().stdout;
+    let done = platform.run(&["migrate"]).succeeds().stdout;
+    for column in ["error_code", "delivery_status"] {
+        assert!(dry.contains(&format!("ADD COLUMN {column} ")), "{dry}");
+        assert!(
+            done.contains(&format!("added {LEDGER}.{column}\n")),
+            "{done}"
+        );
+    }
+    platform.run(&["log"]).succeeds();
+    platform.run(&["send", "--now", NOW]).succeeds();
+    let again = platform.run(&["migrate"]).succeeds().stdout;
+    assert!(again.starts_with("nothing to do"), "{again}");
+}
+
+#[test]
 fn what_laravels_own_migrations_will_make_is_left_to_them() {
     let log = "2025_08_01_000002_create_session_reminder_logs_table.php";
     let column = "2025_08_01_000001_add_whatsapp_opt_in_to_user_profiles_table.php";

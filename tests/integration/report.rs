@@ -117,8 +117,23 @@ fn in_csv_the_same_with_times_and_masked_addresses() {
             ""
         ]
     );
-    assert_eq!(of("Siti")[5], "550 5.1.1: no such mailbox");
+    assert_eq!(
+        of("Siti")[5..],
+        ["550 5.1.1: no such mailbox", "not wanted", "", "", "", ""]
+    );
     assert_eq!(of("Umar")[10], "does not take part any more");
+}
+
+#[test]
+fn of_two_reasons_each_names_its_channel() {
+    let platform = told();
+    platform.sql("UPDATE session_reminder_deliveries SET status = 'failed', error_code = 'x', error = 'y' WHERE user_id = 1");
+    let text = report(&platform, "text");
+    assert!(
+        text.contains("Budi  bounced   bounced     mail: x: y; WhatsApp: x: y\n"),
+        "{text}"
+    );
+    assert_eq!(json(&platform)["participants"][1]["note"], "");
 }
 
 #[test]
