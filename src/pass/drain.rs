@@ -194,9 +194,9 @@ impl<'a> Coordinator<'a> {
         }
     }
 
-    /// Records what came back, and gives the lines what is claimed next.
+    /// Records what came back, and gives the lines what is claimed next: they have work before it is counted.
     fn hand_out(&mut self, queue: &Jobs) {
-        let claimed = self.exchange();
+        let (claimed, recorded) = self.exchange();
         if !claimed.is_empty()
             && let Some(begun) = self.begun.take()
         {
@@ -205,6 +205,7 @@ impl<'a> Coordinator<'a> {
         let jobs: Vec<Shared> = claimed.into_iter().map(Arc::new).collect();
         self.outstanding.extend(jobs.iter().cloned());
         queue.put(jobs.into_iter());
+        self.count(recorded);
     }
 
     /// Whether there may soon be rows that this channel could take.
@@ -234,7 +235,8 @@ impl<'a> Coordinator<'a> {
             }
             thread::sleep(Duration::from_secs(1));
             db::reopen(self.db, &self.pass.config.database);
-            self.exchange();
+            let (_, recorded) = self.exchange();
+            self.count(recorded);
         }
         self.close_channel();
         self.report

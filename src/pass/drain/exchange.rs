@@ -11,7 +11,8 @@ use crate::{
     ledger::claim,
     outcome::Outcome,
     pass::{
-        account, budget,
+        account::{self, Finished},
+        budget,
         line::Job,
         opt_out,
         take::{self, Taken},
@@ -44,11 +45,11 @@ impl Coordinator<'_> {
         (2 * self.open).saturating_sub(self.outstanding.len())
     }
 
-    /// Records what came back and claims the next rows, in one transaction.
-    pub(super) fn exchange(&mut self) -> Vec<Job> {
+    /// Records what came back and claims the next rows, in one transaction. The rows, and what was recorded.
+    pub(super) fn exchange(&mut self) -> (Vec<Job>, Vec<Finished>) {
         let room = self.pass.budget.take(self.room());
         if room == 0 && self.finished.is_empty() {
-            return Vec::new();
+            return Default::default();
         }
         match self.record_and_claim(room) {
             Ok((late, mut taken)) => {
@@ -58,13 +59,12 @@ impl Coordinator<'_> {
                 taken.tally.say();
                 self.pass.budget.give_back(room - taken.jobs.len());
                 self.report.tally.add(taken.tally);
-                self.count();
-                taken.jobs
+                (taken.jobs, mem::take(&mut self.finished))
             }
             Err(error) => {
                 self.pass.budget.give_back(room);
                 self.note_refusal(error);
-                Vec::new()
+                Default::default()
             }
         }
     }
@@ -96,8 +96,8 @@ impl Coordinator<'_> {
     }
 
     /// Counts and says what has been recorded.
-    fn count(&mut self) {
-        for (job, outcome) in mem::take(&mut self.finished) {
+    pub(super) fn count(&mut self, recorded: Vec<Finished>) {
+        for (job, outcome) in recorded {
             let Some(outcome) = outcome else { continue };
             let row = &job.claim.row;
             if let (Outcome::Sent { .. }, Some(wall)) = (&outcome, job.wall())
