@@ -11,13 +11,17 @@ use crate::{
     commands::session::{self, Ground, Session},
     config,
     db::Db,
-    ledger::{self, Channel, Kind, REMINDER, delivery::Delivery, history, status},
+    ledger::{
+        self, CORRECTED, Channel, Hold, Kind, REMINDER, correct, delivery::Delivery, history,
+        status,
+    },
     legacy::Entry,
-    pass::{Pass, budget::Day, dry_run, window::Window},
+    pass::{self, Pass, budget::Day, window::Window},
     platform::{
         self, Participant,
         facts::{self, Fact},
         profile,
+        standing::has_cancellations,
     },
     text,
 };
@@ -74,9 +78,11 @@ pub struct Case<'a> {
     /// How many mails may be sent in a day, where there is a limit.
     pub budget: Option<Day>,
     /// Why a channel waits.
-    pub held: HashMap<&'static str, String>,
-    /// The channels by which they are about to hear of a change.
-    pub corrected: Vec<&'static str>,
+    pub held: HashMap<&'static str, Hold>,
+    /// The corrections that the next pass gives a row.
+    pub owed: Vec<(Channel, Kind)>,
+    /// Whether `session_cancellations` lists them: a pass tells nobody else that the session is cancelled.
+    pub is_in_vain: bool,
 }
 
 impl<'a> Case<'a> {
@@ -105,7 +111,8 @@ impl<'a> Case<'a> {
             has_stopped: false,
             budget: None,
             held: HashMap::new(),
-            corrected: Vec::new(),
+            owed: Vec::new(),
+            is_in_vain: false,
         };
         case.read_platform(db)
             .context("could not read the platform's tables")?;
@@ -170,19 +177,30 @@ impl<'a> Case<'a> {
             self.budget = Some(Day::read(db, Channel::Mail, max, self.now)?);
         }
         for channel in Channel::ALL {
-            if let Some(why) = ledger::held(db, channel, self.now)? {
-                self.held.insert(channel.name(), why);
+            if let Some(hold) = ledger::held(db, channel, self.now)? {
+                self.held.insert(channel.name(), hold);
             }
         }
         if let (Some(entry), Some(window)) = (&mut self.entry, self.pass.legacy_window()) {
             entry.ask(db, self.session.id, &window)?;
         }
-        if self.ground.has_view && self.pass.config.reminder.corrections {
-            let plan = dry_run::plan(db, self.pass, None)?;
-            let of_user =
-                |one: &&dry_run::Planned| one.user_id == self.user.id && one.kind.is_some();
-            let corrections = plan.reminders.iter().filter(of_user);
-            self.corrected = corrections.map(|one| one.channel).collect();
+        if self.ground.has_view {
+            self.read_corrections(db)?;
+        }
+        Ok(())
+    }
+
+    fn read_corrections(&mut self, db: &mut Db) -> Result<()> {
+        let (session, user) = (self.session.id, self.user.id);
+        if has_cancellations(db)? {
+            let listed = platform::told_in_vain(db, vec![session], vec![user])?;
+            self.is_in_vain = !listed.is_empty();
+        }
+        for (_, owed) in pass::correct::owed(db, self.pass, self.now)? {
+            let users = correct::users(db, &owed, i64::MAX)?;
+            if users.iter().any(|(id, _)| *id == user) {
+                self.owed.push((owed.channel, owed.kind));
+            }
         }
         Ok(())
     }
@@ -203,7 +221,8 @@ impl<'a> Case<'a> {
         self.session.scheduled_at.as_deref() == Some(row.scheduled_at.as_str())
     }
 
-    /// The row that stands for the reminder of one lead: its own, or the correction that took its place.
+    /// The row that stands for the reminder of one lead: its own, or the correction that took its place; else one that is
+    /// made again.
     pub fn standing(&self, channel: Channel, window: &Window) -> Option<&Delivery> {
         let near = |row: &Delivery| {
             (row.lead_minutes - window.lead_minutes()).abs() <= window.width_minutes()
@@ -215,10 +234,33 @@ impl<'a> Case<'a> {
                 .filter(|row| row.is_of(channel) && self.is_current(row))
         };
         let reminder = || rows().filter(|row| row.kind == REMINDER && near(row));
-        let moved = || rows().filter(|row| row.kind() == Kind::Moved);
-        let live = |row: &&Delivery| row.status != status::CANCELLED;
-        let live = reminder().find(live).or(moved().find(live));
-        live.or(reminder().next())
+        let is_live = |row: &&Delivery| row.status != status::CANCELLED;
+        let moved = || rows().filter(|row| row.kind() == Kind::Moved).find(is_live);
+        match reminder().find(|row| !row.is_open_again()) {
+            Some(row) if row.error_code.as_deref() == Some(CORRECTED) => moved().or(Some(row)),
+            Some(row) => Some(row),
+            None => reminder().next(),
+        }
+    }
+
+    /// The last correction on a channel that still counts: a pass ends those of which something else is so by now.
+    pub fn correction(&self, channel: Channel) -> Option<&Delivery> {
+        let waits = |row: &Delivery| row.status == status::PENDING;
+        let counts = |row: &&Delivery| match row.kind() {
+            Kind::Reminder => false,
+            Kind::Moved => !row.is_open_again() && (!waits(row) || self.is_current(row)),
+            Kind::Cancelled => !row.is_open_again() && (!waits(row) || self.is_in_vain),
+        };
+        let mut rows = self.deliveries.iter().rev();
+        rows.find(|row| row.is_of(channel) && counts(row))
+    }
+
+    /// Of what change they are to hear on a channel, if of any.
+    pub fn news(&self, channel: Channel) -> Option<Kind> {
+        let owed = self.owed.iter().find(|(of, _)| *of == channel);
+        let waits = |row: &&Delivery| [status::PENDING, status::SENDING].contains(&&*row.status);
+        let waiting = || self.correction(channel).filter(waits).map(Delivery::kind);
+        owed.map(|(_, kind)| *kind).or_else(waiting)
     }
 
     /// The last message on a channel that was sent.

@@ -52,6 +52,9 @@ pub fn plan(plan: &Plan, pass: &Pass) -> Result<String> {
         pass.zone.0
     )?;
     text.extend(off(pass).map(|line| line + "\n"));
+    for (channel, why) in &plan.held {
+        writeln!(text, "{} waits: {why}", channel.name())?;
+    }
     for redirected in summary::redirected(&pass.config.reminder) {
         writeln!(text, "{redirected}")?;
     }

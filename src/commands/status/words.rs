@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Duration};
 
 use super::{
-    Channelled, Message, Moment, Status,
+    Channelled, Message, Moment, Need, Status,
     sessions::{Count, Session},
 };
 use crate::{
@@ -154,9 +154,32 @@ impl Status {
 
     fn need(&self) -> String {
         let need = &self.needs_a_person;
-        if need.count == 0 {
-            return "nothing needs a person".into();
+        let stopped = self.stopped();
+        match (need.count, stopped.is_empty()) {
+            (0, true) => "nothing needs a person".into(),
+            (0, false) => stopped,
+            (_, true) => self.messages(need),
+            (_, false) => format!("{stopped}\n{}", self.messages(need)),
         }
+    }
+
+    /// The channels that send nothing although they should.
+    fn stopped(&self) -> String {
+        let mut table = Table::new();
+        for (name, one) in [("mail", &self.mail), ("whatsapp", &self.whatsapp)] {
+            if ["held", "wrong"].contains(&one.state) {
+                let (waiting, why) = (one.outcomes.waiting, one.why.as_deref());
+                let why = why.unwrap_or_default();
+                table.row([Cell::new(format!(
+                    "{name} sends nothing now, {waiting} waiting: {why}"
+                ))]);
+            }
+        }
+        table.to_string()
+    }
+
+    /// Those that need a person.
+    fn messages(&self, need: &Need) -> String {
         let mut table = Table::new();
         for message in &need.messages {
             table.row(self.message(message));
