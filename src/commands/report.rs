@@ -25,7 +25,7 @@ use crate::{
     ledger::Scope,
     legacy::Entry,
     output,
-    pass::Pass,
+    pass::{Pass, take},
     platform,
     table::{Cell, Table},
     text,
@@ -93,6 +93,9 @@ fn notes(
         notes.push(
             "nobody takes part any more: it was cancelled or deleted, or all have left".into(),
         );
+    }
+    if let (Some(digits), None) = (&session.scheduled_at, session.start(pass.zone)) {
+        notes.push(take::no_time(digits).reason);
     }
     if ground.has_log {
         notes.extend(by_laravel(db, session, pass)?);

@@ -178,9 +178,9 @@ fn miss(
             let missed = enqueue::insert_missed(db, &passed, channel, now)?;
             brought.of(channel).missed += missed;
             if let (true, Some(session)) = (missed > 0, passed.session) {
+                let why = why_missed(db, pass, session)?;
                 let text = format!(
-                    "{}: {missed} missed for session {session}: its window was over before a pass could tell them (created \
-                     or moved too late, or no pass ran)",
+                    "{}: {missed} missed for session {session}: {why}",
                     channel.name()
                 );
                 brought.of(channel).note(Level::Error, text);
@@ -199,6 +199,15 @@ fn miss(
         }
     }
     Ok(())
+}
+
+fn why_missed(db: &mut Db, pass: &Pass, session: i64) -> QueryResult<String> {
+    let start = platform::start_of(db, session)?;
+    let no_time = start.filter(|start| pass.zone.parse(start).is_none());
+    Ok(match no_time {
+        Some(digits) => take::no_time(&digits).reason,
+        None => "its window was over before a pass could tell them (created or moved too late, or no pass ran)".into(),
+    })
 }
 
 fn report_losses(channel: Channel, tally: &Tally) {

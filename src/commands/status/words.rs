@@ -15,6 +15,9 @@ use crate::{
     time,
 };
 
+/// The longest start.
+const START: usize = 16;
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", self.state())?;
@@ -75,7 +78,7 @@ impl Status {
         let mut table = Table::titled(["start", "told", "mail", "whatsapp", "session"]);
         for session in &self.upcoming {
             table.row([
-                Cell::new(self.start(session)),
+                Cell::cut(self.start(session), START),
                 Cell::new(self.told(session)),
                 Cell::number(count(&session.mail)),
                 Cell::number(count(&session.whatsapp)),
@@ -85,7 +88,7 @@ impl Status {
         table
     }
 
-    /// `11-23 17:00`; as the platform has it where that is no such time.
+    /// `11-23 17:00`; the beginning of what the platform has where that is no time.
     fn start(&self, session: &Session) -> String {
         let (zone, now) = self.clock;
         let start = zone.parse(&session.scheduled_at);
@@ -95,7 +98,7 @@ impl Status {
         )
     }
 
-    /// When they are told, without the day where that is the start's.
+    /// When they are told, without the day where that is the start's; of a start that is no time no pass tells.
     fn told(&self, session: &Session) -> String {
         let (zone, now) = self.clock;
         let start = zone.parse(&session.scheduled_at);
@@ -107,7 +110,7 @@ impl Status {
                     false => time::to_the_minute(opens, zone, now),
                 }
             }
-            _ => "-".into(),
+            _ => "never".into(),
         }
     }
 
