@@ -8,6 +8,7 @@ mod mail;
 mod next;
 mod passes;
 mod people;
+mod rights;
 mod signs;
 mod starts;
 mod whatsapp;
