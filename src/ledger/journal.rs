@@ -3,9 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, NullableExpressionMethods,
-    QueryDsl, QueryResult, RunQueryDsl,
-    dsl::sql,
-    sql_types::{Bool, Text},
+    QueryDsl, QueryResult, RunQueryDsl, sql_types::Bool,
 };
 
 use super::{

@@ -3,13 +3,13 @@
 use chrono::NaiveDateTime;
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl,
-    dsl::sql,
-    sql_types::{Bool, Text},
+    dsl::sql, sql_types::Bool,
 };
 
 use super::{
-    Participant, one_each, participant, starts_in,
-    view::{self, Platform},
+    participants::{Participant, one_each, participant, start_digits, starts_in},
+    tables::Platform,
+    view,
 };
 use crate::{
     db::{self, Db, Lossy, schema::session_participants as participants},
@@ -68,10 +68,7 @@ impl Coming {
                     .or(sql::<Bool>(NO_DAY)),
             )
             .order(participants::session_id)
-            .select((
-                participants::session_id,
-                sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
-            ))
+            .select((participants::session_id, start_digits()))
             .distinct();
         let all = db::with(self.view(), starts).load::<(i64, Lossy)>(db)?;
         let all = all.into_iter().map(|(id, start)| (id, String::from(start)));
@@ -92,10 +89,7 @@ impl Coming {
             .filter(participants::session_id.ne_all(without.to_vec()))
             .order((participants::scheduled_at, participants::session_id))
             .limit(1)
-            .select((
-                participants::session_id,
-                sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
-            ));
+            .select((participants::session_id, start_digits()));
         let found = db::with(self.view(), first).load::<(i64, Lossy)>(db)?;
         Ok(found
             .into_iter()

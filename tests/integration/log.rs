@@ -72,10 +72,11 @@ fn each_message_has_a_line_newest_first_with_its_recipient_masked() {
 }
 
 #[test]
-fn options_narrow_it() {
+fn options_narrow_what_is_listed() {
     let (smtp, twilio) = (smtp(), Twilio::start());
     let platform = told(&smtp, &twilio);
     platform.session(2, "2026-11-23 17:30:00");
+    platform.session(9, "2026-11-24 17:30:00");
     platform.send_at("2026-11-23T16:30:00+07:00").exits(1);
     for (arguments, rows) in [
         (&[][..], 8),
@@ -97,6 +98,43 @@ fn options_narrow_it() {
         let found = log(&platform, arguments);
         assert_eq!(found.len(), rows, "{arguments:?}");
     }
+}
+
+#[test]
+fn a_session_that_nobody_knows_is_named_with_those_that_come() {
+    let platform = Platform::seed();
+    platform.participants(1..=1);
+    platform.session(3, &wall_in(600));
+    for arguments in [
+        &["log", "--session", "99"][..],
+        &["log", "--session", "99", "--follow"],
+        &["retry", "--failed", "--session", "99"],
+    ] {
+        let run = platform.run(arguments).exits(1);
+        assert_eq!(run.stdout, "");
+        assert!(
+            run.stderr
+                .contains("there is no session 99: sessions that start soon are 3 ("),
+            "{}",
+            run.stderr
+        );
+    }
+    // It narrows a pass, in which then nothing is due.
+    for arguments in [
+        &["send", "--session", "99"][..],
+        &["send", "--session", "99", "--dry-run"],
+    ] {
+        let run = platform.run(arguments).succeeds();
+        assert!(
+            run.stderr.contains("warn: there is no session 99: "),
+            "{}",
+            run.stderr
+        );
+    }
+    assert_eq!(
+        platform.run(&["send", "--session", "3"]).succeeds().stderr,
+        ""
+    );
 }
 
 #[test]
@@ -190,6 +228,17 @@ fn what_it_does_not_know_is_named() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn what_was_sent_to_somebody_who_is_gone_is_still_found_by_id() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    let before = log(&platform, &["--user", "1"]);
+    assert!(!before.is_empty());
+    platform.sql("DELETE FROM enrollments; DELETE FROM user_profiles; DELETE FROM users");
+    assert_eq!(log(&platform, &["--user", "1"]), before);
+    platform.run(&["log", "--user", "77"]).exits(1);
 }
 
 #[test]

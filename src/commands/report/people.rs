@@ -96,7 +96,6 @@ impl People {
             let best = current.map(Reach::of).max_by_key(|reach| reach.state);
             best.unwrap_or_else(|| Reach::without_row(channel, listed, about))
         };
-        let (mail, whatsapp) = (reach(Channel::Mail), reach(Channel::Whatsapp));
         Row {
             user_id: id,
             name: called(id, name),
@@ -104,10 +103,9 @@ impl People {
                 all,
                 listed.is_none() && !self.participants.is_empty(),
                 about.session,
-                [&mail, &whatsapp],
             ),
-            mail,
-            whatsapp,
+            mail: reach(Channel::Mail),
+            whatsapp: reach(Channel::Whatsapp),
         }
     }
 }
@@ -120,8 +118,25 @@ fn called(id: i64, name: Option<&str>) -> String {
     }
 }
 
-/// What the states alone do not say.
-fn remarks(all: &[Delivery], has_left: bool, session: &Session, reached: [&Reach; 2]) -> String {
+impl Row {
+    /// The note, and why a channel did not reach them; by name where both did not.
+    pub fn remarks(&self) -> String {
+        let reasons = match (&self.mail.reason, &self.whatsapp.reason) {
+            (Some(mail), Some(whatsapp)) if mail == whatsapp => mail.clone(),
+            (Some(mail), Some(whatsapp)) => format!("mail: {mail}; WhatsApp: {whatsapp}"),
+            (mail, whatsapp) => mail.clone().or(whatsapp.clone()).unwrap_or_default(),
+        };
+        let parts = [self.note.clone(), reasons];
+        parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+}
+
+/// What the states and their reasons do not say.
+fn remarks(all: &[Delivery], has_left: bool, session: &Session) -> String {
     let mut remarks = Vec::new();
     if has_left {
         remarks.push("does not take part any more".to_owned());
@@ -136,7 +151,5 @@ fn remarks(all: &[Delivery], has_left: bool, session: &Session, reached: [&Reach
     if let Some(other) = last.filter(is_other) {
         remarks.push(format!("was told of the start {}", other.scheduled_at));
     }
-    remarks.extend(reached.iter().filter_map(|reach| reach.reason.clone()));
-    remarks.dedup();
     remarks.join("; ")
 }

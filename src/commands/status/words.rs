@@ -12,7 +12,7 @@ use crate::{
     commands::log,
     ledger::overview::Outcomes,
     table::{self, Cell, Table},
-    time,
+    text, time,
 };
 
 /// The longest start.
@@ -82,7 +82,7 @@ impl Status {
                 Cell::new(self.told(session)),
                 Cell::number(count(&session.mail)),
                 Cell::number(count(&session.whatsapp)),
-                Cell::cut(format!("{}: {}", session.id, session.title), 80),
+                Cell::new(title(session)),
             ]);
         }
         table
@@ -195,8 +195,9 @@ impl Status {
             ),
         };
         format!(
-            "{} of the last 24 hours need a person\n{table}{more}",
-            need.count
+            "{} of the last 24 hours need{} a person\n{table}{more}",
+            need.count,
+            if need.count == 1 { "s" } else { "" }
         )
     }
 
@@ -216,6 +217,15 @@ impl Status {
             Cell::new(prose),
         ]
     }
+}
+
+fn title(session: &Session) -> String {
+    let title = text::one_line(&session.title, 80);
+    let by_laravel = match session.by_laravel {
+        true => " (told by Laravel)",
+        false => "",
+    };
+    format!("{}: {title}{by_laravel}", session.id)
 }
 
 fn state(channel: &Channelled) -> Cell {
