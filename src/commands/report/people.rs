@@ -122,7 +122,6 @@ impl Row {
     /// The note, and why a channel did not reach them; by name where both did not.
     pub fn remarks(&self) -> String {
         let reasons = match (&self.mail.reason, &self.whatsapp.reason) {
-            (Some(mail), Some(whatsapp)) if mail == whatsapp => mail.clone(),
             (Some(mail), Some(whatsapp)) => format!("mail: {mail}; WhatsApp: {whatsapp}"),
             (mail, whatsapp) => mail.clone().or(whatsapp.clone()).unwrap_or_default(),
         };
