@@ -28,7 +28,7 @@ mod mail;
 mod php;
 mod problem;
 mod reader;
-mod reminder;
+pub mod reminder;
 pub mod secret;
 #[cfg(test)]
 mod testing;

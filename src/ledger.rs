@@ -35,7 +35,7 @@ pub use self::{
 };
 use crate::{
     db::{self, Backend, Db, schema::session_reminder_deliveries as ledger, text_or},
-    time::WallRange,
+    time::{self, WallRange, Zone},
 };
 
 /// The ledger's name in the database.
@@ -240,8 +240,23 @@ pub fn has_open_rows(db: &mut Db) -> QueryResult<bool> {
 /// How every reason begins that holds a whole channel rather than one row.
 const HELD: &str = "channel stopped: ";
 
-/// Why and until when the channel is held back after it broke down, `None` when it may be tried.
-pub fn held(db: &mut Db, channel: Channel, now: DateTime<Utc>) -> QueryResult<Option<String>> {
+/// Why a channel is held back after it broke down, and until when.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    pub reason: String,
+    pub until: DateTime<Utc>,
+}
+
+impl Hold {
+    /// `channel stopped: … (tried again after Mon 2026-11-23 16:01 WIB)`.
+    pub fn describe(&self, zone: Zone) -> String {
+        let until = time::when(zone.0, self.until);
+        format!("{} (tried again after {until})", self.reason)
+    }
+}
+
+/// How the channel is held back, `None` when it may be tried.
+pub fn held(db: &mut Db, channel: Channel, now: DateTime<Utc>) -> QueryResult<Option<Hold>> {
     let latest: Option<(Option<NaiveDateTime>, Option<String>)> = ledger::table
         .filter(ledger::status.eq(status::PENDING))
         .filter(ledger::channel.eq(channel.name()))
@@ -251,10 +266,14 @@ pub fn held(db: &mut Db, channel: Channel, now: DateTime<Utc>) -> QueryResult<Op
         .select((ledger::next_attempt_at, ledger::error))
         .first(db)
         .optional()?;
-    let Some((Some(until), Some(reason))) = latest else {
-        return Ok(None);
+    let hold = |(until, reason): (Option<NaiveDateTime>, Option<String>)| {
+        let until = until?.and_utc();
+        Some(Hold {
+            reason: reason?,
+            until,
+        })
     };
-    Ok(Some(format!("{reason} (tried again after {until} UTC)")))
+    Ok(latest.and_then(hold))
 }
 
 /// How a channel stopped, and when that was recorded.

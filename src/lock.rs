@@ -120,7 +120,7 @@ fn temporary_folder() -> PathBuf {
 }
 
 /// Who this process belongs to.
-fn user() -> io::Result<u32> {
+pub fn user() -> io::Result<u32> {
     Ok(fs::metadata("/proc/self")?.uid())
 }
 

@@ -138,13 +138,18 @@ impl Zone {
     }
 }
 
-/// `YYYY-MM-DD HH:MM:SS`, with `T`, a fraction or no seconds where somebody wrote them by hand.
+/// `YYYY-MM-DD HH:MM:SS`, with a fraction or no seconds where somebody wrote them by hand. Nothing else is a time, be it
+/// one to a person's eye: SQLite compares texts, and would not find it where it belongs.
 fn parse_digits(digits: &str) -> Option<NaiveDateTime> {
-    let digits = digits.trim().replacen('T', " ", 1);
+    let digits = digits.trim_end();
+    let in_order = |wall: &NaiveDateTime| {
+        let written = wall.format(DIGITS).to_string();
+        digits.starts_with(&written) || written.starts_with(digits)
+    };
     ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"]
         .iter()
-        .find_map(|format| NaiveDateTime::parse_from_str(&digits, format).ok())
-        .filter(|wall| (1..=9999).contains(&wall.year()))
+        .find_map(|format| NaiveDateTime::parse_from_str(digits, format).ok())
+        .filter(|wall| (1..=9999).contains(&wall.year()) && in_order(wall))
 }
 
 /// The ranges that hold at least one second, as wall clocks.
@@ -317,6 +322,11 @@ mod tests {
             "0000-00-00 00:00:00",
             "2026-11-22 17:00:99",
             "2026-13-01 00:00:00",
+            "2026-11-22T17:00:00",
+            " 2026-11-22 17:00:00",
+            "2026-11-22 9:00:00",
+            "2026-1-2 17:00:00",
+            "2026-11-22 17:00:00.000000Z",
         ] {
             assert_eq!(zone.parse(bad), None, "{bad}");
         }
@@ -324,9 +334,9 @@ mod tests {
             zone.parse("2026-11-22 17:00:00"),
             Some(utc("2026-11-22T17:00:00Z"))
         );
-        assert_eq!(
-            zone.parse("2026-11-22T17:00"),
-            Some(utc("2026-11-22T17:00:00Z"))
-        );
+        for by_hand in ["2026-11-22 17:00", "2026-11-22 17:00:00.5 "] {
+            let parsed = zone.parse(by_hand).map(|time| time.trunc_subsecs(0));
+            assert_eq!(parsed, Some(utc("2026-11-22T17:00:00Z")), "{by_hand}");
+        }
     }
 }

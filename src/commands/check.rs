@@ -8,7 +8,9 @@ mod mail;
 mod next;
 mod passes;
 mod people;
+mod rights;
 mod signs;
+mod starts;
 mod whatsapp;
 
 use anyhow::Result;
@@ -93,11 +95,16 @@ fn database(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<()> {
     });
     if found.has_participants() {
         let coming = Coming::new(db, found.unmade());
+        let mut unreadable = Vec::new();
+        chain.look("starts", |chain| {
+            unreadable = starts::look(chain, db, &coming, zone, now)?;
+            Ok(())
+        });
         chain.look("addresses", |chain| {
             people::look(chain, db, config, &coming, zone, now)
         });
         chain.look("next", |chain| {
-            next::look(chain, db, config, (&coming, &found), zone, now)
+            next::look(chain, db, config, (&coming, &found, &unreadable), zone, now)
         });
     }
     Ok(())

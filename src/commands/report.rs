@@ -13,7 +13,7 @@ use diesel::QueryResult;
 use serde::Serialize;
 
 use self::{
-    people::{People, Row},
+    people::{About, People, Row},
     summary::Summary,
 };
 use super::{
@@ -28,7 +28,7 @@ use crate::{
     ledger::Scope,
     legacy::Entry,
     output,
-    pass::Pass,
+    pass::{Pass, take},
     platform,
     table::{Cell, Table, prose},
     text,
@@ -74,10 +74,18 @@ impl Report {
         }
         let session = session::find(db, &ground, id, pass.zone, pass.clock.start())?;
         let people = People::read(db, id).context("could not read who was told")?;
-        let rows = people.rows(&session, pass);
+        let laravel = match ground.has_log {
+            true => by_laravel(db, &session, pass)?,
+            false => None,
+        };
+        let rows = people.rows(&About {
+            session: &session,
+            pass,
+            by_laravel: laravel.is_some(),
+        });
         Ok(Self {
             summary: Summary::of(&rows),
-            notes: notes(db, &ground, &session, &people, pass)?,
+            notes: notes(&session, &people, laravel, pass),
             starts: session.starts(pass.zone),
             participants: rows,
             session,
@@ -85,26 +93,24 @@ impl Report {
     }
 }
 
-fn notes(
-    db: &mut Db,
-    ground: &Ground,
-    session: &Session,
-    people: &People,
-    pass: &Pass,
-) -> QueryResult<Vec<String>> {
+fn notes(session: &Session, people: &People, laravel: Option<String>, pass: &Pass) -> Vec<String> {
     let mut notes = Vec::new();
     if people.is_empty() {
         notes.push(
             "nobody takes part any more: it was cancelled or deleted, or all have left".into(),
         );
     }
-    if ground.has_log {
-        notes.extend(by_laravel(db, session, pass)?);
+    if let (Some(digits), None) = (&session.scheduled_at, session.start(pass.zone)) {
+        notes.push(take::no_time(digits).reason);
     }
-    Ok(notes)
+    // Its log has no names.
+    notes.extend(laravel.map(|at| {
+        format!("Laravel has reminded of this session at {at}; whom it reached is not recorded")
+    }));
+    notes
 }
 
-/// Laravel's log has no names.
+/// When Laravel has reminded of the session, if it has.
 fn by_laravel(db: &mut Db, session: &Session, pass: &Pass) -> QueryResult<Option<String>> {
     let (Some(start), Some(window)) = (session.start(pass.zone), pass.legacy_window()) else {
         return Ok(None);
@@ -113,11 +119,8 @@ fn by_laravel(db: &mut Db, session: &Session, pass: &Pass) -> QueryResult<Option
         return Ok(None);
     };
     entry.ask(db, session.id, &window)?;
-    let at = text::one_line(&entry.sent_at, 30);
     let by_laravel = entry.tells(start, &window, pass.zone);
-    Ok(by_laravel.then(|| {
-        format!("Laravel has reminded of this session at {at}; whom it reached is not recorded")
-    }))
+    Ok(by_laravel.then(|| text::one_line(&entry.sent_at, 30)))
 }
 
 impl fmt::Display for Report {

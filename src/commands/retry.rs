@@ -15,7 +15,7 @@ use crate::{
     db::{self, AT_ONCE, Db},
     exit::Exit,
     ledger::{
-        Channel, Scope,
+        self, Channel, Scope,
         claim::{self, Row},
         delivery::Delivery,
         journal, retry, status,
@@ -24,7 +24,7 @@ use crate::{
     output,
     pass::{Pass, again},
     platform, table,
-    time::{Clock, Zone},
+    time::{Clock, Zone, when},
 };
 
 /// What became of the wish to send one message again.
@@ -157,12 +157,33 @@ fn batch(
         .filter(|(_, verdict)| matches!(verdict, Verdict::Again(_)));
     let again: Vec<i64> = again.map(|(id, _)| *id).collect();
     retry::put_back(db, &again, now)?;
+    let holds = holds(db, pass, now)?;
     let answer = |(id, verdict): (i64, Verdict)| {
+        let entry = entries.get(&id);
         let waits = !matches!(verdict, Verdict::No(_));
+        let hold = entry.filter(|entry| waits && entry.status != status::SENDING);
+        let hold = hold.and_then(|entry| holds.get(entry.channel.as_str()));
         let (Verdict::Again(text) | Verdict::Waits(text) | Verdict::No(text)) = verdict;
-        Answer::new(id, entries.get(&id), waits, text)
+        Answer::new(id, entry, waits, text + hold.map_or("", String::as_str))
     };
     Ok(verdicts.into_iter().map(answer).collect())
+}
+
+/// Until when what waits on a channel does so that broke down, in words.
+fn holds(
+    db: &mut Db,
+    pass: &Pass,
+    now: DateTime<Utc>,
+) -> QueryResult<HashMap<&'static str, String>> {
+    let mut holds = HashMap::new();
+    for channel in Channel::ALL {
+        if let Some(hold) = ledger::held(db, channel, now)? {
+            let until = when(pass.zone.0, hold.until);
+            let words = format!(", not before {until}: {}", hold.reason);
+            holds.insert(channel.name(), words);
+        }
+    }
+    Ok(holds)
 }
 
 fn decide(

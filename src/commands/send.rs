@@ -28,7 +28,9 @@ use crate::{
     lock::{self, Attempt, Lock},
     output,
     pass::{
-        self, Budget, Pass, dry_run, due,
+        self, Budget, Pass,
+        dry_run::{self, Plan},
+        due,
         summary::{Channels, Summary},
     },
     platform::{self, standing},
@@ -266,9 +268,18 @@ fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     match args.format {
         Format::Text => output::line(&words::plan(&plan, &pass))?,
         Format::Json => output::json(&dry_run::Report {
-            summary: nothing(&pass).dry(),
+            summary: Summary::new(stopped(&plan), &pass).dry(),
             plan,
         })?,
     }
     Ok(Exit::Ok)
+}
+
+/// The channels as a pass would leave them that finds some held back.
+fn stopped(plan: &Plan) -> Channels {
+    let mut channels = Channels::default();
+    for (channel, why) in &plan.held {
+        channels.of(*channel).stop(Exit::TryLater, why);
+    }
+    channels
 }

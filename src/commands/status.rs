@@ -102,20 +102,21 @@ impl Status {
             host: host.map(str::to_owned),
         };
         let written = overview::last_written(db)?;
+        let clock = (zone, now);
         Ok(Self {
             now: local(now, zone),
             zone: zone.0.to_string(),
             last_pass: lock::last_pass(&config.database).map(|at| moment(at, None)),
             last_written: written.map(|row| moment(row.updated_at.and_utc(), row.host())),
-            mail: channelled(db, Channel::Mail, &config.mail, mail, now)?,
-            whatsapp: channelled(db, Channel::Whatsapp, &config.whatsapp, whatsapp, now)?,
+            mail: channelled(db, Channel::Mail, &config.mail, mail, clock)?,
+            whatsapp: channelled(db, Channel::Whatsapp, &config.whatsapp, whatsapp, clock)?,
             upcoming: sessions::read(db, config, zone, now)?,
             sent_per_hour: per_hour(&overview, now),
             needs_a_person: Need {
                 count: count(mail) + count(whatsapp),
                 messages: messages(db, zone, since, now)?,
             },
-            clock: (zone, now),
+            clock,
         })
     }
 }
@@ -129,7 +130,7 @@ fn channelled<T>(
     channel: Channel,
     settings: &config::Channel<T>,
     outcomes: Outcomes,
-    now: DateTime<Utc>,
+    (zone, now): (Zone, DateTime<Utc>),
 ) -> Result<Channelled> {
     let (state, why) = match settings {
         config::Channel::Off(why) => ("off", Some(why.clone())),
@@ -138,7 +139,7 @@ fn channelled<T>(
             ("wrong", Some(problems.join("; ")))
         }
         config::Channel::On(_) => match ledger::held(db, channel, now)? {
-            Some(why) => ("held", Some(why)),
+            Some(hold) => ("held", Some(hold.describe(zone))),
             None => ("on", None),
         },
     };

@@ -9,6 +9,7 @@ use std::{
 use super::{
     dotenv::{self, ParseError},
     problem::Problem,
+    reminder,
 };
 
 /// Names the env files where the command line does not, and in an env file those that come after it; several are
@@ -33,6 +34,10 @@ pub struct Sources {
     pub files: Vec<PathBuf>,
     /// The variables of theirs that the real environment sets otherwise.
     pub overruled: Vec<String>,
+    /// Whether the real environment says which database it is.
+    pub has_database: bool,
+    /// What looks like a setting of ours and is none.
+    pub unknown: Vec<String>,
 }
 
 /// One source of variables, and where the relative paths in it start.
@@ -120,7 +125,18 @@ impl Environment {
         Sources {
             files: files.collect(),
             overruled: overruled.into_iter().cloned().collect(),
+            has_database: real.keys().any(|name| is_of_database(name)),
+            unknown: self.unknown(),
         }
+    }
+
+    fn unknown(&self) -> Vec<String> {
+        let names = self.layers.iter().flat_map(|layer| layer.values.keys());
+        let unknown = names.filter(|name| {
+            name.starts_with(reminder::PREFIX) && !reminder::NAMES.contains(&name.as_str())
+        });
+        let unknown: BTreeSet<&String> = unknown.collect();
+        unknown.into_iter().cloned().collect()
     }
 
     /// `path` as the file that sets `name` means it: relative to that file's folder.
@@ -168,6 +184,10 @@ impl Environment {
             .filter_map(|(name, value)| Some((name, value?)))
             .collect())
     }
+}
+
+fn is_of_database(name: &str) -> bool {
+    name == "DATABASE_URL" || name.starts_with("DB_")
 }
 
 fn files_to_read(

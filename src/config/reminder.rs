@@ -5,6 +5,20 @@ use chrono::Duration;
 use super::{app::App, reader::Reader};
 use crate::{phone, time::duration};
 
+/// Every setting of ours that begins so.
+pub const PREFIX: &str = "REMINDER_";
+pub const NAMES: [&str; 9] = [
+    "REMINDER_LEAD",
+    "REMINDER_TOLERANCE",
+    "REMINDER_CATCH_UP",
+    "REMINDER_IN_DOUBT",
+    "REMINDER_CORRECTIONS",
+    "REMINDER_LOCALE",
+    "REMINDER_TEMPLATES",
+    "REMINDER_REDIRECT_MAIL",
+    "REMINDER_REDIRECT_WHATSAPP",
+];
+
 const MAX_LEAD: Duration = Duration::days(30);
 /// The crontab's line runs once a minute: a shorter window could fall between two passes.
 const MIN_TOLERANCE: Duration = Duration::seconds(30);
@@ -210,6 +224,21 @@ mod tests {
             (reminder.in_doubt, reminder.corrections, reminder.locale),
             (InDoubt::Resend, false, Locale::Id)
         );
+    }
+
+    #[test]
+    fn every_setting_is_named_and_read() {
+        let set: String = NAMES.map(|name| format!("{name}=?\n")).concat();
+        let problems = read_from(&set).unwrap_err();
+        for name in NAMES {
+            let begins = |problem: &&String| problem.starts_with(&format!("{name} is "));
+            assert_eq!(problems.iter().filter(begins).count(), 1, "{name}");
+        }
+        let (source, _) = include_str!("reminder.rs").split_once("mod tests").unwrap();
+        let quoted = source.split('"').filter(|text| text.starts_with(PREFIX));
+        for name in quoted.filter(|name| *name != PREFIX) {
+            assert!(NAMES.contains(&name), "{name}");
+        }
     }
 
     #[test]

@@ -7,7 +7,10 @@ use diesel::{
 };
 
 use super::{CORRECTED, Channel, REMINDER, start_digits, status};
-use crate::db::{Db, Lossy, schema::session_reminder_deliveries as ledger};
+use crate::{
+    db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
+    time::{Zone, when},
+};
 
 /// A row that stands for a participant's reminder.
 #[derive(Queryable)]
@@ -28,9 +31,11 @@ impl Standing {
     }
 
     /// Why nothing more is sent now, in words.
-    pub fn describe(&self) -> String {
+    pub fn describe(&self, zone: Zone) -> String {
         let what = match (self.status.as_str(), self.next_attempt_at) {
-            (status::PENDING, Some(at)) => format!("to be tried again at {at} UTC"),
+            (status::PENDING, Some(at)) => {
+                format!("to be tried again on {}", when(zone.0, at.and_utc()))
+            }
             (status::SENDING, _) => "being sent by another pass".to_owned(),
             (other, _) => format!("already {other}"),
         };

@@ -47,6 +47,9 @@ pub struct Skipped {
 pub struct Plan {
     pub reminders: Vec<Planned>,
     pub skipped: Vec<Skipped>,
+    /// The channels that wait after they broke down, and why.
+    #[serde(skip)]
+    pub held: Vec<(Channel, String)>,
 }
 
 /// What `send --dry-run --format json` prints.
@@ -59,6 +62,16 @@ pub struct Report {
 }
 
 impl Plan {
+    /// Why nothing is sent on a channel, whatever is due there.
+    fn stopped(&self, channel: Channel, pass: &Pass) -> Option<String> {
+        let held = self.held.iter().find(|(held, _)| *held == channel);
+        match held {
+            _ if pass.is_broken(channel) => Some(BROKEN.into()),
+            Some((_, why)) => Some(format!("waits: {why}")),
+            None => None,
+        }
+    }
+
     fn add(
         &mut self,
         (session_id, user_id): (i64, i64),
@@ -105,6 +118,11 @@ pub fn plan(db: &mut Db, pass: &Pass, limit: Option<usize>) -> QueryResult<Plan>
     let now = pass.clock.now();
     let mut plan = Plan::default();
     for channel in pass.channels() {
+        if let Some(hold) = ledger::held(db, channel, now)? {
+            plan.held.push((channel, hold.describe(pass.zone)));
+        }
+    }
+    for channel in pass.channels() {
         waiting(db, pass, channel, now, &mut plan)?;
     }
     let corrected = Corrected::plan(db, pass, now, &mut plan)?;
@@ -124,13 +142,13 @@ fn waiting(
     plan: &mut Plan,
 ) -> QueryResult<()> {
     let rows = claim::next(db, channel, &pass.scope, usize::MAX, now)?;
+    let stopped = plan.stopped(channel, pass);
     for rows in rows.chunks(AT_ONCE) {
         let people = roster::people(db, rows)?;
         for row in rows {
             let found = people.get(&(row.session_id, row.user_id));
             let decision = match take::ready(row, found, channel, pass, now) {
-                Ok(_) if pass.is_broken(channel) => Err(BROKEN.into()),
-                Ok((_, _, recipient)) => Ok(recipient),
+                Ok((_, _, recipient)) => stopped.clone().map_or(Ok(recipient), Err),
                 Err((ending, fault)) => Err(format!("{ending}: {fault}")),
             };
             plan.add(
@@ -159,13 +177,14 @@ fn due(
     let sessions: HashSet<i64> = participants.iter().map(|to| to.session_id).collect();
     for channel in pass.channels() {
         let rows = Rows::read(db, channel, sessions.iter().copied().collect())?;
+        let stopped = plan.stopped(channel, pass);
         for to in &participants {
             if corrected.replaces(to, channel, window, now) {
                 continue;
             }
             let decision = match rows.standing(to, &due) {
                 Some(row) if row.status == status::PENDING && row.is_due(now) => continue,
-                standing => decide(channel, to, standing, &due, pass),
+                standing => decide(channel, to, standing, &due, stopped.as_deref(), pass),
             };
             let participant = (to.session_id, to.user_id);
             let start = &to.scheduled_at;
@@ -202,6 +221,7 @@ fn decide(
     to: &Participant,
     standing: Option<&Standing>,
     due: &Due,
+    stopped: Option<&str>,
     pass: &Pass,
 ) -> Result<String, String> {
     if channel == Channel::Whatsapp && !to.opted_in() {
@@ -213,10 +233,10 @@ fn decide(
     if due.skip.contains(&to.session_id) {
         return Err("Laravel has reminded of this session".into());
     }
-    match standing {
-        Some(row) => Err(row.describe()),
-        None if pass.is_broken(channel) => Err(BROKEN.into()),
-        None => recipient(channel, to, pass),
+    match (standing, stopped) {
+        (Some(row), _) => Err(row.describe(pass.zone)),
+        (None, Some(why)) => Err(why.into()),
+        (None, None) => recipient(channel, to, pass),
     }
 }
 

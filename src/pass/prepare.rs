@@ -1,6 +1,8 @@
 //! Before anything is delivered: what a dead pass left, what is due now, what can no longer be told. One transaction; where
 //! much is due, it only brings the nearest of it, and the rest follows while that is delivered.
 
+mod miss;
+
 use std::mem;
 
 use chrono::{DateTime, Utc};
@@ -16,14 +18,10 @@ use log::{Level, error, warn};
 use super::{
     Pass, correct, due,
     summary::{Channels, Tally},
-    take,
 };
 use crate::{
     db::{self, Db},
-    ledger::{
-        Channel, close,
-        enqueue::{self, Due},
-    },
+    ledger::{Channel, close, enqueue},
     legacy, platform,
 };
 
@@ -48,7 +46,7 @@ pub fn run(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<boo
         let passed = due::overlooked(db, pass, now)?;
         correct::enqueue(db, pass, now, brought)?;
         let more = enqueue(db, pass, Step::Nearest, now, brought)?;
-        miss(db, pass, passed, now, brought)?;
+        miss::all(db, pass, passed, now, brought)?;
         Ok(more)
     })
 }
@@ -156,42 +154,6 @@ fn announce(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<()> {
             Err(error) => {
                 warn!("session_reminder_logs takes no row for session {session}: {error}");
             }
-        }
-    }
-    Ok(())
-}
-
-/// What can no longer be told: sessions nobody was told of in time, and rows whose session begins.
-fn miss(
-    db: &mut Db,
-    pass: &Pass,
-    passed: Vec<Due>,
-    now: DateTime<Utc>,
-    brought: &mut Channels,
-) -> QueryResult<()> {
-    for passed in passed {
-        for channel in pass.channels() {
-            let missed = enqueue::insert_missed(db, &passed, channel, now)?;
-            brought.of(channel).missed += missed;
-            if let (true, Some(session)) = (missed > 0, passed.session) {
-                let text = format!(
-                    "{}: {missed} missed for session {session}: its window was over before a pass could tell them (created \
-                     or moved too late, or no pass ran)",
-                    channel.name()
-                );
-                brought.of(channel).note(Level::Error, text);
-            }
-        }
-    }
-    for channel in pass.looked_after() {
-        let gone = take::cancel_gone(db, pass, channel, now)?;
-        brought.of(channel).add(gone);
-        let (missed, unknown) = close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
-        brought.of(channel).missed += missed;
-        brought.of(channel).unknown += unknown;
-        if missed > 0 {
-            let text = format!("{}: {missed} missed: their session begins", channel.name());
-            brought.of(channel).note(Level::Error, text);
         }
     }
     Ok(())

@@ -232,7 +232,9 @@ pub fn no_time(digits: &str) -> Fault {
     let shown = text::cut(digits, 30);
     Fault::new(
         "scheduled_at",
-        format!("the start {shown:?} is no time: correct it in the session's record"),
+        format!(
+            "the start {shown:?} is no time as in 2026-11-23 17:00:00: correct it in the session's record"
+        ),
     )
 }
 

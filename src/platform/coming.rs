@@ -1,7 +1,10 @@
 //! Who takes part in what is to come, as `check` and a comparison ask: also before `migrate` has made the view.
 
 use chrono::NaiveDateTime;
-use diesel::{ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl};
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl,
+    dsl::sql, sql_types::Bool,
+};
 
 use super::{
     participants::{Participant, one_each, participant, start_digits, starts_in},
@@ -10,8 +13,12 @@ use super::{
 };
 use crate::{
     db::{self, Db, Lossy, schema::session_participants as participants},
-    time::WallRange,
+    time::{WallRange, Zone},
 };
+
+/// Begins with no day, in SQLite's words.
+const NO_DAY: &str =
+    "session_participants.scheduled_at NOT GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*'";
 
 /// Where the participants are read.
 pub struct Coming {
@@ -43,10 +50,43 @@ impl Coming {
         self.unmade.as_deref().map(|query| (view::NAME, query))
     }
 
-    /// The first session from `from` on that somebody takes part in, and its start in the platform's digits.
-    pub fn session(&self, db: &mut Db, from: NaiveDateTime) -> QueryResult<Option<(i64, String)>> {
+    /// The sessions of this time, or of a day that nobody can tell, whose start is no time, and that start: no pass finds
+    /// them when they are due. SQLite alone lets a start be anything.
+    pub fn unreadable(
+        &self,
+        db: &mut Db,
+        zone: Zone,
+        (from, to): WallRange,
+    ) -> QueryResult<Vec<(i64, String)>> {
+        if db.dialect().is_server() {
+            return Ok(Vec::new());
+        }
+        let starts = participants::table
+            .filter(
+                participants::scheduled_at
+                    .between(from, to)
+                    .or(sql::<Bool>(NO_DAY)),
+            )
+            .order(participants::session_id)
+            .select((participants::session_id, start_digits()))
+            .distinct();
+        let all = db::with(self.view(), starts).load::<(i64, Lossy)>(db)?;
+        let all = all.into_iter().map(|(id, start)| (id, String::from(start)));
+        Ok(all
+            .filter(|(_, start)| zone.parse(start).is_none())
+            .collect())
+    }
+
+    /// The first session from `from` on that somebody takes part in, without these, and its start in the platform's digits.
+    pub fn session(
+        &self,
+        db: &mut Db,
+        from: NaiveDateTime,
+        without: &[i64],
+    ) -> QueryResult<Option<(i64, String)>> {
         let first = participants::table
             .filter(participants::scheduled_at.ge(from))
+            .filter(participants::session_id.ne_all(without.to_vec()))
             .order((participants::scheduled_at, participants::session_id))
             .limit(1)
             .select((participants::session_id, start_digits()));

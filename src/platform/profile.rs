@@ -74,6 +74,12 @@ fn check_tables(db: &mut Db) -> Result<()> {
     Ok(())
 }
 
+/// Whether the platform has any user at all.
+pub fn has_users(db: &mut Db) -> QueryResult<bool> {
+    let first = users::table.select(users::id).limit(1);
+    Ok(!first.load::<i64>(db)?.is_empty())
+}
+
 /// The id of the user that `who` names, where the platform has a table of users.
 pub fn user_id(db: &mut Db, who: &str) -> QueryResult<Option<i64>> {
     if let Ok(id) = who.parse::<i64>() {

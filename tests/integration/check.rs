@@ -175,6 +175,58 @@ fn without_an_env_file_it_says_so() {
         "{text}"
     );
     assert!(text.contains(folder.trim_end_matches('/')), "{text}");
+    assert_eq!(first["verdict"], "ok");
+
+    // And where nothing says which database it is, somebody is in the wrong folder.
+    let run = platform.run(&arguments).exits(78);
+    let first = env(&run);
+    let text = first["text"].as_str().unwrap();
+    assert_eq!(first["verdict"], "warn");
+    assert!(text.contains("--env-file"), "{text}");
+}
+
+#[test]
+fn a_misspelt_setting_is_named_with_the_one_that_was_meant() {
+    let platform = untouched()
+        .set("REMINDER_CATCHUP", "30m")
+        .set("REMINDER_CATCH_UP", "30m")
+        .set("REMINDER_SPEED", "fast")
+        .migrated();
+    let run = platform.run_with(&[("REMINDER_LEADS", "24h")], &["check"]);
+    let report = run.succeeds().stdout;
+    let warned: Vec<&str> = lines(&report, "env")[1..].to_vec();
+    assert_eq!(
+        warned[..2],
+        [
+            "warn  env        REMINDER_CATCHUP is no setting: did you mean REMINDER_CATCH_UP?",
+            "warn  env        REMINDER_LEADS is no setting: did you mean REMINDER_LEAD?",
+        ]
+    );
+    let all = "REMINDER_SPEED is no setting: there are REMINDER_LEAD, ";
+    assert!(warned.len() == 3 && warned[2].contains(all), "{warned:?}");
+}
+
+#[test]
+fn a_platform_without_a_single_user_is_suspicious() {
+    for platform in [untouched().migrated(), {
+        let empty = Platform::empty().set("MAIL_MAILER", "none");
+        empty.run(&["migrate"]).succeeds();
+        empty
+    }] {
+        says(
+            &check(&platform),
+            "tables",
+            "warn",
+            "users is empty: is this the platform's database?",
+        );
+        platform.sql("INSERT INTO users (id, name, email) VALUES (1, 'Budi', 'budi@example.org')");
+        says(
+            &check(&platform),
+            "tables",
+            "ok",
+            "the columns that are needed",
+        );
+    }
 }
 
 #[test]

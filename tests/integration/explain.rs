@@ -1,5 +1,7 @@
 //! `explain`: each rule's yes and no, what the ledger says, and that it agrees with what a pass does.
 
+mod changes;
+
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -546,6 +548,7 @@ fn a_channel_that_has_stopped_says_why_and_until_when() {
         })
         .start();
     let platform = platform().mail(&smtp);
+    platform.participant(3, "Tono", "tono@example.org");
     platform.send();
     platform.participant(2, "Siti", "siti@example.org");
     let siti = at(&platform, NOW, "1", "2");
@@ -555,7 +558,34 @@ fn a_channel_that_has_stopped_says_why_and_until_when() {
     );
     has(
         &conclusion(&siti, "mail"),
-        "will: Siti will be told by mail when the channel works again: channel stopped: ",
+        "will: Siti will be told by mail when the channel works again, not before Mon 2026-11-23 16:01 WIB: channel stopped: ",
+    );
+    // One whose own time has come waits for the channel all the same.
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET next_attempt_at = NULL, error = NULL, error_code = NULL WHERE user_id = 3",
+    );
+    has(
+        &conclusion(&at(&platform, NOW, "1", "3"), "mail"),
+        "will: Tono will be told by mail when the channel works again, not before Mon 2026-11-23 16:01 WIB: channel stopped: ",
+    );
+    // And one whose session begins before that is not told.
+    platform.session(2, "2026-11-23 16:01:30");
+    has(
+        &conclusion(
+            &at(&platform, "2026-11-23T16:00:20+07:00", "2", "2"),
+            "mail",
+        ),
+        "no: Siti was not told by mail: ",
+    );
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET scheduled_at = '2026-11-23 16:01:30', course_session_id = 2 WHERE user_id = 3",
+    );
+    has(
+        &conclusion(
+            &at(&platform, "2026-11-23T16:00:20+07:00", "2", "3"),
+            "mail",
+        ),
+        "no: Tono will not be told by mail: the channel waits until Mon 2026-11-23 16:01 WIB, too late for the session",
     );
     has(
         &conclusion(&explain(&platform), "mail"),

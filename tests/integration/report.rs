@@ -57,6 +57,12 @@ fn report(platform: &Platform, format: &str) -> String {
     platform.run(&arguments).succeeds().stdout
 }
 
+/// Without the blanks at the ends of its lines.
+fn trimmed(text: &str) -> String {
+    let lines = text.lines().map(|line| line.trim_end().to_owned() + "\n");
+    lines.collect()
+}
+
 fn json(platform: &Platform) -> Value {
     serde_json::from_str(&report(platform, "json")).unwrap()
 }
@@ -196,6 +202,46 @@ fn who_was_told_another_start_or_that_it_is_cancelled_is_said() {
 }
 
 #[test]
+fn who_heard_of_the_move_knows_the_start_and_who_has_left_is_not_to_be_told() {
+    let platform = platform().set("REMINDER_CORRECTIONS", "on");
+    platform.run(&["migrate"]).succeeds();
+    platform.send().succeeds();
+    platform.sql("UPDATE enrollments SET status = 'cancelled' WHERE user_id = 7");
+    platform.sql("UPDATE course_sessions SET scheduled_at = '2026-11-23 20:00:00'");
+    platform.send_at("2026-11-23T16:02:00+07:00").succeeds();
+    let text = trimmed(&report(&platform, "text"));
+    assert!(text.contains("\nBudi  told        told\n"), "{text}");
+    assert!(
+        text.contains(
+            "\nUmar  not wanted  not wanted  does not take part any more; was told of the start 2026-11-23 17:00:00\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("6 of 7 reached, 1 not reached"), "{text}");
+    // Back again: the first start is the last that they were told.
+    platform.sql(&format!(
+        "UPDATE course_sessions SET scheduled_at = '{START}'"
+    ));
+    assert_eq!(
+        json(&platform)["participants"][1]["note"],
+        "was told of the start 2026-11-23 20:00:00"
+    );
+}
+
+#[test]
+fn what_was_never_handed_over_has_not_bounced() {
+    let platform = platform();
+    platform.participant(8, "Wati", "wati lestari@example.org");
+    platform.send().exits(1);
+    let text = report(&platform, "text");
+    assert!(
+        text.contains("\nWati  not sent  not wanted  address: "),
+        "{text}"
+    );
+    assert!(!text.contains("bounced"), "{text}");
+}
+
+#[test]
 fn a_session_that_is_gone_still_has_its_report() {
     let platform = told();
     platform.sql("DELETE FROM session_reminder_logs; DELETE FROM course_sessions");
@@ -219,6 +265,23 @@ fn what_laravel_has_sent_is_not_known_by_name() {
         text.contains("Laravel has reminded of this session at 2026-11-23 15:58:00; whom it reached is not recorded"),
         "{text}"
     );
+    // In the window, and when it is over.
+    for now in [NOW, "2026-11-23T18:00:00+07:00"] {
+        let run = platform.run(&["report", "1", "--now", now]).succeeds();
+        let text = trimmed(&run.stdout);
+        assert!(text.contains("\nBudi  by Laravel  by Laravel\n"), "{text}");
+        assert!(text.contains("\nSiti  by Laravel  not wanted\n"), "{text}");
+        assert!(
+            text.ends_with(
+                "0 of 7 reached, 7 by Laravel, 0 not reached (mail: 7 by Laravel; WhatsApp: 2 by Laravel, 5 not wanted)\n"
+            ),
+            "{text}"
+        );
+    }
+    // Of a lead that Laravel knows nothing of, they are still to be told.
+    let platform = platform.set("REMINDER_LEAD", "60m,15m");
+    let text = report(&platform, "text");
+    assert!(text.contains("0 of 7 reached, 7 to be told yet"), "{text}");
 }
 
 #[test]

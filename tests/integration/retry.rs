@@ -75,6 +75,27 @@ fn a_failed_mail_is_sent_by_the_next_pass_once() {
 }
 
 #[test]
+fn what_waits_on_a_channel_that_is_held_back_says_until_when() {
+    let (platform, _smtp) = failed(2);
+    let id = ids(&platform);
+    let later = (Utc::now() + Duration::minutes(2)).format("%Y-%m-%d %H:%M:%S");
+    platform.sql(&format!(
+        "UPDATE session_reminder_deliveries SET status = 'pending', next_attempt_at = '{later}', error = 'channel stopped: closed'
+         WHERE user_id = 2"
+    ));
+    let wall = wall_in(2);
+    let run = platform.run(&["retry", &id[0], &id[1]]).succeeds();
+    for (line, waits) in run.stdout.lines().zip(["again", "already"]) {
+        let said = format!("waits to be sent {waits}, not before ");
+        assert!(line.contains(&said), "{line}");
+        assert!(
+            line.ends_with(&format!("{} WIB: channel stopped: closed", &wall[..16])),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn all_that_failed_goes_back_at_once() {
     let (platform, smtp) = failed(3);
     platform.session(2, &wall_in(60));

@@ -1,6 +1,10 @@
 //! SQLite's own matters: the file and how it is named, its journal, its locks, its query plans.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    time::Duration,
+};
 
 use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
@@ -10,7 +14,7 @@ use crate::{
     config::{GUIDE, GUIDE_TO_FILL_IN, names_each_once},
     overlap::everybody_once,
     smtp::Smtp,
-    support::{BackEnd, NOW, Platform, START},
+    support::{BackEnd, NOW, Platform, Run, START},
 };
 
 const LEDGER: &str = "session_reminder_deliveries";
@@ -61,6 +65,59 @@ fn a_database_that_is_there_keeps_its_journal_mode() {
         platform.send().succeeds();
         assert_eq!(journal_mode(&platform), mode);
     }
+}
+
+/// What `check` says of the rights to the file.
+fn rights(run: Run) -> String {
+    let lines = run.stdout.lines();
+    let mut lines = lines.filter(|line| line.split_whitespace().nth(1) == Some("rights"));
+    lines.next().unwrap().to_owned()
+}
+
+#[test]
+fn check_says_who_may_write_the_file_and_who_owns_it() {
+    let platform = Platform::seed_on(BackEnd::Sqlite);
+    let own = rights(platform.run(&["check"]));
+    assert!(own.starts_with("ok"), "{own}");
+    if std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) != 0 {
+        eprintln!("SKIPPED: only root can be somebody else");
+        return;
+    }
+    let as_user = |id: u32| {
+        let mut command = platform.command(&["check"]);
+        let output = command.uid(id).gid(id).output().unwrap();
+        Run::of(&["check"], output)
+    };
+    let open = |name: &str, mode: u32| {
+        fs::set_permissions(platform.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for (file, folder, verdict, words) in [
+        (0o644, 0o755, "FAIL", "this user may not write /"),
+        (0o666, 0o755, "FAIL", "may not write into "),
+        (0o666, 0o777, "warn", "belongs to root, and this is "),
+    ] {
+        open("platform.sqlite", file);
+        open("", folder);
+        let before = platform.contents();
+        let run = as_user(65534);
+        assert_eq!(run.code == 78, verdict == "FAIL");
+        let said = rights(run);
+        assert!(said.starts_with(verdict) && said.contains(words), "{said}");
+        assert!(platform.contents() == before, "it wrote");
+    }
+    let file = platform.path("platform.sqlite");
+    std::os::unix::fs::chown(file, Some(65534), None).unwrap();
+    let root = rights(platform.run(&["check"]));
+    assert!(
+        root.starts_with("warn") && root.contains("and this is root"),
+        "{root}"
+    );
+    platform.sql("DROP VIEW session_participants");
+    let early = rights(platform.run(&["check"]));
+    assert_eq!(early, root, "before migrate, too");
+    platform.run(&["migrate"]).succeeds();
+    let owner = rights(as_user(65534));
+    assert!(owner.starts_with("ok"), "{owner}");
 }
 
 #[test]

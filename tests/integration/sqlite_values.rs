@@ -126,3 +126,26 @@ fn a_start_that_is_no_time_fails_and_the_other_sessions_are_told() {
     platform.send().succeeds();
     platform.send_at("2026-11-23T17:30:00+07:00").succeeds();
 }
+
+#[test]
+fn a_start_that_no_pass_finds_in_time_is_missed_for_that_reason() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed_on(BackEnd::Sqlite).mail(&smtp);
+    platform.participant(1, "Budi", "budi@example.org");
+    platform.session(1, START);
+    platform.session(2, &START.replace(' ', "T"));
+    platform.send().succeeds();
+    assert_eq!(smtp.mails().len(), 1);
+    let tomorrow = "2026-11-24T08:00:00+07:00";
+    let run = platform.send_at(tomorrow).exits(1);
+    let why = "the start \"2026-11-23T17:00:00\" is no time";
+    assert!(
+        run.stderr
+            .contains(&format!("1 missed for session 2: {why}")),
+        "{}",
+        run.stderr
+    );
+    let run = platform.run(&["explain", "2", "1", "--now", tomorrow]);
+    let said = format!("Budi was not told by mail: {why}");
+    assert!(run.succeeds().stdout.contains(&said));
+}

@@ -220,11 +220,23 @@ fn a_channel_that_is_held_back_or_wrong_says_why() {
         "{why}"
     );
     assert_eq!(held["whatsapp"]["state"], "off");
+    let text = platform.run(&["status"]).succeeds().stdout;
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("mail sends nothing now, 1 waiting: channel stopped"),
+        "{text}"
+    );
 
     let platform = platform.set("MAIL_PORT", "many");
     let wrong = status(&platform);
     assert_eq!(wrong["mail"]["state"], "wrong");
     assert!(wrong["mail"]["why"].as_str().unwrap().contains("MAIL_PORT"));
+    let text = platform.run(&["status"]).succeeds().stdout;
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("mail sends nothing now, 1 waiting: MAIL_PORT"),
+        "{text}"
+    );
 }
 
 #[test]

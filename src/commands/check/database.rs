@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 use chrono::Utc;
-use diesel::{RunQueryDsl, sql_query};
 
-use super::chain::Chain;
+use super::{chain::Chain, rights};
 use crate::{
     config::Config,
     db::{self, Db},
@@ -13,8 +12,8 @@ use crate::{
     legacy,
     pass::correct,
     platform::{
-        cancellations,
-        standing::{Flaws, Standing, has_cancellations},
+        cancellations, profile,
+        standing::{Flaws, Standing},
         view::{self, Platform},
     },
     time,
@@ -62,7 +61,7 @@ pub fn look(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<Found> {
             corrections(chain, db, config, platform, standing)
         });
     }
-    rights(chain, db, config);
+    rights::look(chain, db, config);
     Ok(found)
 }
 
@@ -95,6 +94,11 @@ fn platforms_view(
         Ok(()) if !platform.has("user_profiles", "whatsapp_opt_in") => {
             let text = "there is no user_profiles.whatsapp_opt_in: run `reminders migrate`";
             chain.fail("tables", Exit::Config, text);
+        }
+        Ok(()) if !profile::has_users(db).unwrap_or(true) => {
+            let text = "users is empty: is this the platform's database? (DB_DATABASE; `migrate` makes the tables in one \
+                        that has none)";
+            chain.warn("tables", text);
         }
         Ok(()) => chain.ok("tables", "the platform's have the columns that are needed"),
         Err(error) => {
@@ -207,51 +211,4 @@ fn tables(chain: &mut Chain, db: &mut Db, found: &Found) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// What a pass does, with no row to do it to: a server refuses it all the same to a user who may not.
-const USES: [(&str, &str); 5] = [
-    (view::NAME, "SELECT session_id FROM session_participants WHERE 1 = 0"),
-    (
-        ledger::TABLE,
-        "INSERT INTO session_reminder_deliveries (course_session_id, user_id, channel, lead_minutes, scheduled_at, created_at, updated_at)
-         SELECT course_session_id, user_id, channel, lead_minutes, scheduled_at, created_at, updated_at
-         FROM session_reminder_deliveries WHERE 1 = 0",
-    ),
-    (
-        ledger::TABLE,
-        "UPDATE session_reminder_deliveries SET status = 'sent' WHERE 1 = 0",
-    ),
-    (
-        legacy::TABLE,
-        "INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count)
-         SELECT course_session_id, sent_at, recipients_count FROM session_reminder_logs WHERE 1 = 0",
-    ),
-    (
-        legacy::TABLE,
-        "UPDATE session_reminder_logs SET recipients_count = 0 WHERE 1 = 0",
-    ),
-];
-
-/// What a pass does besides that makes corrections.
-const CORRECTS: (&str, &str) = (
-    cancellations::NAME,
-    "SELECT session_id FROM session_cancellations WHERE 1 = 0",
-);
-
-/// Of a server's user; who may write a file is known when it is written.
-fn rights(chain: &mut Chain, db: &mut Db, config: &Config) {
-    // Where a table is missing there is nothing to have a right to.
-    let links = ["tables", "view", "ledger", "corrects"];
-    if !db.dialect().is_server() || chain.has_failed(&links) {
-        return;
-    }
-    let corrects = config.reminder.corrections && has_cancellations(db).unwrap_or_default();
-    for (what, statement) in USES.into_iter().chain(corrects.then_some(CORRECTS)) {
-        if let Err(error) = sql_query(statement).execute(db) {
-            chain.error("rights", &anyhow::Error::new(error).context(what));
-            return;
-        }
-    }
-    chain.ok("rights", "this database user may do what a pass does");
 }

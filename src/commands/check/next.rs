@@ -22,14 +22,14 @@ pub fn look(
     chain: &mut Chain,
     db: &mut Db,
     config: &Config,
-    (coming, found): (&Coming, &Found),
+    (coming, found, unreadable): (&Coming, &Found, &[i64]),
     zone: Zone,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let windows = Window::all(&config.reminder);
     // Its reminder may be due already, but not be over.
     let from = windows.last().map_or(now, |window| window.starts(now).0);
-    let Some((session, digits)) = coming.session(db, zone.wall(from))? else {
+    let Some((session, digits)) = coming.session(db, zone.wall(from), unreadable)? else {
         let text = "no coming session has a participant: nobody will be told";
         chain.warn("next", text);
         return Ok(());

@@ -40,7 +40,7 @@ pub fn look(
         .into_iter()
         .filter(|channel| is_on(config, *channel))
     {
-        chain.look("held", |chain| held(chain, db, channel, now));
+        chain.look("held", |chain| held(chain, db, channel, zone, now));
     }
     chain.look("failed", |chain| in_need(chain, db, zone, now));
 }
@@ -87,13 +87,20 @@ fn last(
 }
 
 /// Whether a channel waits after it broke down.
-fn held(chain: &mut Chain, db: &mut Db, channel: Channel, now: DateTime<Utc>) -> Result<()> {
-    let Some(reason) = ledger::held(db, channel, now)? else {
+fn held(
+    chain: &mut Chain,
+    db: &mut Db,
+    channel: Channel,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some(hold) = ledger::held(db, channel, now)? else {
         return Ok(());
     };
     let since = ledger::last_stop(db, channel)?.map(|stop| now - stop.at.and_utc());
     let since = since.map_or(String::new(), |since| format!("{} ago, ", rough(since)));
-    chain.warn("held", format!("{}, {since}{reason}", channel.name()));
+    let why = hold.describe(zone);
+    chain.warn("held", format!("{}, {since}{why}", channel.name()));
     Ok(())
 }
 

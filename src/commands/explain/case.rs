@@ -1,5 +1,7 @@
 //! Everything that is known of one person and one session.
 
+mod messages;
+
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, anyhow};
@@ -11,13 +13,14 @@ use crate::{
     commands::session::{self, Ground, Session},
     config,
     db::Db,
-    ledger::{self, Channel, Kind, REMINDER, delivery::Delivery, history, status},
+    ledger::{self, Channel, Hold, Kind, correct, delivery::Delivery, history},
     legacy::Entry,
-    pass::{Pass, budget::Day, dry_run, window::Window},
+    pass::{self, Pass, budget::Day, window::Window},
     platform::{
         self, Participant,
         facts::{self, Fact},
         profile,
+        standing::has_cancellations,
     },
     text,
 };
@@ -74,9 +77,11 @@ pub struct Case<'a> {
     /// How many mails may be sent in a day, where there is a limit.
     pub budget: Option<Day>,
     /// Why a channel waits.
-    pub held: HashMap<&'static str, String>,
-    /// The channels by which they are about to hear of a change.
-    pub corrected: Vec<&'static str>,
+    pub held: HashMap<&'static str, Hold>,
+    /// The corrections that the next pass gives a row.
+    pub owed: Vec<(Channel, Kind)>,
+    /// Whether `session_cancellations` lists them: a pass tells nobody else that the session is cancelled.
+    pub is_in_vain: bool,
 }
 
 impl<'a> Case<'a> {
@@ -105,7 +110,8 @@ impl<'a> Case<'a> {
             has_stopped: false,
             budget: None,
             held: HashMap::new(),
-            corrected: Vec::new(),
+            owed: Vec::new(),
+            is_in_vain: false,
         };
         case.read_platform(db)
             .context("could not read the platform's tables")?;
@@ -170,19 +176,30 @@ impl<'a> Case<'a> {
             self.budget = Some(Day::read(db, Channel::Mail, max, self.now)?);
         }
         for channel in Channel::ALL {
-            if let Some(why) = ledger::held(db, channel, self.now)? {
-                self.held.insert(channel.name(), why);
+            if let Some(hold) = ledger::held(db, channel, self.now)? {
+                self.held.insert(channel.name(), hold);
             }
         }
         if let (Some(entry), Some(window)) = (&mut self.entry, self.pass.legacy_window()) {
             entry.ask(db, self.session.id, &window)?;
         }
-        if self.ground.has_view && self.pass.config.reminder.corrections {
-            let plan = dry_run::plan(db, self.pass, None)?;
-            let of_user =
-                |one: &&dry_run::Planned| one.user_id == self.user.id && one.kind.is_some();
-            let corrections = plan.reminders.iter().filter(of_user);
-            self.corrected = corrections.map(|one| one.channel).collect();
+        if self.ground.has_view {
+            self.read_corrections(db)?;
+        }
+        Ok(())
+    }
+
+    fn read_corrections(&mut self, db: &mut Db) -> Result<()> {
+        let (session, user) = (self.session.id, self.user.id);
+        if has_cancellations(db)? {
+            let listed = platform::told_in_vain(db, vec![session], vec![user])?;
+            self.is_in_vain = !listed.is_empty();
+        }
+        for (_, owed) in pass::correct::owed(db, self.pass, self.now)? {
+            let users = correct::users(db, &owed, i64::MAX)?;
+            if users.iter().any(|(id, _)| *id == user) {
+                self.owed.push((owed.channel, owed.kind));
+            }
         }
         Ok(())
     }
@@ -196,38 +213,6 @@ impl<'a> Case<'a> {
         let entry = self.entry.as_ref().zip(self.start());
         let is_logged = self.pass.legacy_window().as_ref() == Some(window);
         entry.is_some_and(|(entry, start)| is_logged && entry.tells(start, window, self.pass.zone))
-    }
-
-    /// Whether a row is about the start as it is now.
-    pub fn is_current(&self, row: &Delivery) -> bool {
-        self.session.scheduled_at.as_deref() == Some(row.scheduled_at.as_str())
-    }
-
-    /// The row that stands for the reminder of one lead: its own, or the correction that took its place.
-    pub fn standing(&self, channel: Channel, window: &Window) -> Option<&Delivery> {
-        let near = |row: &Delivery| {
-            (row.lead_minutes - window.lead_minutes()).abs() <= window.width_minutes()
-        };
-        let rows = || {
-            self.deliveries
-                .iter()
-                .rev()
-                .filter(|row| row.is_of(channel) && self.is_current(row))
-        };
-        let reminder = || rows().filter(|row| row.kind == REMINDER && near(row));
-        let moved = || rows().filter(|row| row.kind() == Kind::Moved);
-        let live = |row: &&Delivery| row.status != status::CANCELLED;
-        let live = reminder().find(live).or(moved().find(live));
-        live.or(reminder().next())
-    }
-
-    /// The last message on a channel that was sent.
-    pub fn told(&self, channel: Channel) -> Option<&Delivery> {
-        let sent = self
-            .deliveries
-            .iter()
-            .filter(|row| row.is_of(channel) && row.is_sent());
-        sent.max_by_key(|row| (row.sent_at, row.id))
     }
 }
 

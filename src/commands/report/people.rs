@@ -27,6 +27,13 @@ pub struct Row {
     pub note: String,
 }
 
+/// What the report is about.
+pub struct About<'a> {
+    pub session: &'a Session,
+    pub pass: &'a Pass<'a>,
+    pub by_laravel: bool,
+}
+
 pub struct People {
     participants: Vec<Participant>,
     deliveries: HashMap<i64, Vec<Delivery>>,
@@ -67,37 +74,27 @@ impl People {
         self.participants.is_empty()
     }
 
-    pub fn rows(&self, session: &Session, pass: &Pass) -> Vec<Row> {
+    pub fn rows(&self, about: &About) -> Vec<Row> {
         let listed = self.participants.iter();
-        let listed =
-            listed.map(|one| self.row(one.user_id, one.name.as_deref(), Some(one), session, pass));
+        let listed = listed.map(|one| self.row(one.user_id, one.name.as_deref(), Some(one), about));
         let left = self.left.iter();
-        let left = left.map(|(id, name)| self.row(*id, name.as_deref(), None, session, pass));
+        let left = left.map(|(id, name)| self.row(*id, name.as_deref(), None, about));
         let mut rows: Vec<Row> = listed.chain(left).collect();
         rows.sort_by_cached_key(|row| (row.name.to_lowercase(), row.user_id));
         rows
     }
 
-    fn row(
-        &self,
-        id: i64,
-        name: Option<&str>,
-        listed: Option<&Participant>,
-        session: &Session,
-        pass: &Pass,
-    ) -> Row {
+    fn row(&self, id: i64, name: Option<&str>, listed: Option<&Participant>, about: &About) -> Row {
         let none = Vec::new();
         let all = self.deliveries.get(&id).unwrap_or(&none);
         let reach = |channel| {
             let current = all.iter().filter(|row| {
                 row.is_of(channel)
                     && row.kind() != Kind::Cancelled
-                    && Some(&row.scheduled_at) == session.scheduled_at.as_ref()
+                    && Some(&row.scheduled_at) == about.session.scheduled_at.as_ref()
             });
             let best = current.map(Reach::of).max_by_key(|reach| reach.state);
-            best.unwrap_or_else(|| {
-                Reach::without_row(channel, listed, session.start(pass.zone), pass)
-            })
+            best.unwrap_or_else(|| Reach::without_row(channel, listed, about))
         };
         Row {
             user_id: id,
@@ -105,7 +102,7 @@ impl People {
             note: remarks(
                 all,
                 listed.is_none() && !self.participants.is_empty(),
-                session,
+                about.session,
             ),
             mail: reach(Channel::Mail),
             whatsapp: reach(Channel::Whatsapp),
@@ -148,7 +145,9 @@ fn remarks(all: &[Delivery], has_left: bool, session: &Session) -> String {
         remarks.push("was told that it is cancelled".into());
     }
     let is_other = |row: &&Delivery| Some(&row.scheduled_at) != session.scheduled_at.as_ref();
-    if let Some(other) = sent().rfind(is_other) {
+    let starts = sent().filter(|row| row.kind() != Kind::Cancelled);
+    let last = starts.max_by_key(|row| (row.sent_at, row.id));
+    if let Some(other) = last.filter(is_other) {
         remarks.push(format!("was told of the start {}", other.scheduled_at));
     }
     remarks.join("; ")

@@ -1,16 +1,16 @@
 //! Whether one person was reached by one channel.
 
 use anstyle::Style;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::NaiveDateTime;
 use serde::Serialize;
 
+use super::people::About;
 use crate::{
     ledger::{
         Channel,
         delivery::{self, Delivery},
         status,
     },
-    pass::Pass,
     platform::Participant,
     table::{self, Cell},
 };
@@ -19,15 +19,19 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// The channel is off, or the person has not opted in.
+    /// The channel is off, or the person has not opted in, or takes no part any more.
     Unwanted,
     /// Nothing is recorded, and the time for it is over.
     NotTold,
     Cancelled,
     Missed,
+    /// Never handed over: what was wrong was known before.
+    NotSent,
     Bounced,
     /// May have been told: nobody recorded it.
     Perhaps,
+    /// Laravel has reminded of the session, which has no record of whom it reached.
+    ByLaravel,
     /// The time for it is still to come.
     NotYet,
     Waiting,
@@ -43,8 +47,10 @@ impl State {
             State::NotTold => "not told",
             State::Cancelled => "cancelled",
             State::Missed => "missed",
+            State::NotSent => "not sent",
             State::Bounced => "bounced",
             State::Perhaps => "perhaps",
+            State::ByLaravel => "by Laravel",
             State::NotYet => "not yet",
             State::Waiting => "waiting",
             State::Told => "told",
@@ -56,8 +62,8 @@ impl State {
     fn style(self) -> Style {
         match self {
             State::Told | State::Delivered | State::Read => table::GOOD,
-            State::Perhaps | State::Waiting => table::DOUBTFUL,
-            State::NotTold | State::Missed | State::Bounced => table::BAD,
+            State::Perhaps | State::Waiting | State::ByLaravel => table::DOUBTFUL,
+            State::NotTold | State::Missed | State::NotSent | State::Bounced => table::BAD,
             State::Unwanted | State::NotYet | State::Cancelled => table::FAINT,
         }
     }
@@ -88,6 +94,7 @@ impl Reach {
             (status::UNKNOWN, _) => State::Perhaps,
             (status::MISSED, _) => State::Missed,
             (status::CANCELLED, _) => State::Cancelled,
+            _ if row.attempts == 0 => State::NotSent,
             _ => State::Bounced,
         };
         Self {
@@ -99,29 +106,17 @@ impl Reach {
     }
 
     /// Of somebody for whom the ledger has nothing.
-    pub fn without_row(
-        channel: Channel,
-        listed: Option<&Participant>,
-        start: Option<DateTime<Utc>>,
-        pass: &Pass,
-    ) -> Self {
+    pub fn without_row(channel: Channel, listed: Option<&Participant>, about: &About) -> Self {
+        let pass = about.pass;
         let wanted = match channel {
-            Channel::Mail => true,
+            Channel::Mail => listed.is_some(),
             Channel::Whatsapp => listed.is_some_and(Participant::opted_in),
         };
-        let closes = |start| {
-            pass.windows()
-                .iter()
-                .map(|window| window.closes(start))
-                .max()
-        };
-        let is_over = start
-            .and_then(closes)
-            .is_none_or(|closes| closes < pass.clock.start());
-        let state = match (wanted && pass.off(channel).is_none(), is_over) {
-            (false, _) => State::Unwanted,
-            (true, true) => State::NotTold,
-            (true, false) => State::NotYet,
+        let state = match wanted && pass.off(channel).is_none() {
+            false => State::Unwanted,
+            true if is_to_come(about) => State::NotYet,
+            true if about.by_laravel => State::ByLaravel,
+            true => State::NotTold,
         };
         Self {
             state,
@@ -130,6 +125,17 @@ impl Reach {
             reason: None,
         }
     }
+}
+
+/// Whether this program is still to remind of the session.
+fn is_to_come(about: &About) -> bool {
+    let (pass, start) = (about.pass, about.session.start(about.pass.zone));
+    let by_laravel = pass.legacy_window().filter(|_| about.by_laravel);
+    let mut windows = pass.windows().into_iter();
+    windows.any(|window| {
+        let closes = start.map(|start| window.closes(start));
+        Some(window) != by_laravel && closes.is_some_and(|closes| closes >= pass.clock.start())
+    })
 }
 
 /// Whether somebody has got this message, or may have.

@@ -15,6 +15,8 @@ pub struct Summary {
     waiting: usize,
     /// Nobody can tell.
     perhaps: usize,
+    /// As far as Laravel has reached them.
+    by_laravel: usize,
     not_reached: usize,
     mail: BTreeMap<State, usize>,
     whatsapp: BTreeMap<State, usize>,
@@ -33,6 +35,7 @@ impl Summary {
                 State::Told | State::Delivered | State::Read => summary.reached += 1,
                 State::Waiting | State::NotYet => summary.waiting += 1,
                 State::Perhaps => summary.perhaps += 1,
+                State::ByLaravel => summary.by_laravel += 1,
                 _ => summary.not_reached += 1,
             }
         }
@@ -56,11 +59,12 @@ impl fmt::Display for Summary {
         };
         write!(
             f,
-            "{} of {} reached{}{}, {} not reached",
+            "{} of {} reached{}{}{}, {} not reached",
             self.reached,
             self.participants,
             also(self.waiting, "to be told yet"),
             also(self.perhaps, "perhaps"),
+            also(self.by_laravel, "by Laravel"),
             self.not_reached
         )?;
         if self.participants > 0 {

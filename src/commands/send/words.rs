@@ -50,6 +50,7 @@ pub fn plan(plan: &Plan, pass: &Pass) -> String {
     let would_send = heading("would send", plan.reminders.len());
     let head = iter::once(window)
         .chain(off(pass))
+        .chain(held(plan))
         .chain(summary::redirected(&pass.config.reminder))
         .chain([would_send]);
     let parts = [
@@ -76,6 +77,12 @@ fn planned(one: &Planned) -> (&'static str, String) {
     let kind = one.kind.map(|kind| format!(", {kind}")).unwrap_or_default();
     let prose = format!("session {session} at {start}{kind}, user {user}: {to}");
     (one.channel, prose)
+}
+
+/// The channels that wait after they broke down, and why.
+fn held(plan: &Plan) -> impl Iterator<Item = String> {
+    let held = plan.held.iter();
+    held.map(|(channel, why)| format!("{} waits: {why}", channel.name()))
 }
 
 /// The channels that are off, and why.

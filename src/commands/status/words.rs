@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Duration};
 
 use super::{
-    Channelled, Message, Moment, Status,
+    Channelled, Message, Moment, Need, Status,
     sessions::{Count, Session},
 };
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
     table::{self, Cell, Table},
     text, time,
 };
+
+/// The longest start.
+const START: usize = 16;
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,7 +78,7 @@ impl Status {
         let mut table = Table::titled(["start", "told", "mail", "whatsapp", "session"]);
         for session in &self.upcoming {
             table.row([
-                Cell::new(self.start(session)),
+                Cell::cut(self.start(session), START),
                 Cell::new(self.told(session)),
                 Cell::number(count(&session.mail)),
                 Cell::number(count(&session.whatsapp)),
@@ -85,7 +88,7 @@ impl Status {
         table
     }
 
-    /// `11-23 17:00`; as the platform has it where that is no such time.
+    /// `11-23 17:00`; the beginning of what the platform has where that is no time.
     fn start(&self, session: &Session) -> String {
         let (zone, now) = self.clock;
         let start = zone.parse(&session.scheduled_at);
@@ -95,7 +98,7 @@ impl Status {
         )
     }
 
-    /// When they are told, without the day where that is the start's.
+    /// When they are told, without the day where that is the start's; of a start that is no time no pass tells.
     fn told(&self, session: &Session) -> String {
         let (zone, now) = self.clock;
         let start = zone.parse(&session.scheduled_at);
@@ -107,7 +110,7 @@ impl Status {
                     false => time::to_the_minute(opens, zone, now),
                 }
             }
-            _ => "-".into(),
+            _ => "never".into(),
         }
     }
 
@@ -154,9 +157,32 @@ impl Status {
 
     fn need(&self) -> String {
         let need = &self.needs_a_person;
-        if need.count == 0 {
-            return "nothing needs a person".into();
+        let stopped = self.stopped();
+        match (need.count, stopped.is_empty()) {
+            (0, true) => "nothing needs a person".into(),
+            (0, false) => stopped,
+            (_, true) => self.messages(need),
+            (_, false) => format!("{stopped}\n{}", self.messages(need)),
         }
+    }
+
+    /// The channels that send nothing although they should.
+    fn stopped(&self) -> String {
+        let mut table = Table::new();
+        for (name, one) in [("mail", &self.mail), ("whatsapp", &self.whatsapp)] {
+            if ["held", "wrong"].contains(&one.state) {
+                let (waiting, why) = (one.outcomes.waiting, one.why.as_deref());
+                let why = why.unwrap_or_default();
+                table.row([Cell::new(format!(
+                    "{name} sends nothing now, {waiting} waiting: {why}"
+                ))]);
+            }
+        }
+        table.to_string()
+    }
+
+    /// Those that need a person.
+    fn messages(&self, need: &Need) -> String {
         let mut table = Table::new();
         for message in &need.messages {
             table.row(self.message(message));

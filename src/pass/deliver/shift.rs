@@ -193,7 +193,8 @@ impl<'a> Shift<'a> {
 fn may_start(db: &mut Db, pass: &Pass, tally: &mut Tally, channel: Channel) -> QueryResult<bool> {
     let now = pass.clock.now();
     let database = &pass.config.database;
-    if let Some(reason) = db::again(db, database, |db| ledger::held(db, channel, now))? {
+    if let Some(hold) = db::again(db, database, |db| ledger::held(db, channel, now))? {
+        let reason = hold.describe(pass.zone);
         info!("{}: {reason}", channel.name());
         tally.stop(Exit::TryLater, reason);
         return Ok(false);

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 
-use super::{BROKEN, Plan, recipient};
+use super::{Plan, recipient};
 use crate::{
     db::{AT_ONCE, Db},
     ledger::{self, Channel, Kind, correct::Owed},
@@ -32,9 +32,9 @@ impl Corrected {
         for (change, owed) in correct::owed(db, pass, now)? {
             let people = people(db, &owed)?;
             for to in &people {
-                let decision = match pass.is_broken(owed.channel) {
-                    true => Err(BROKEN.into()),
-                    false => recipient(owed.channel, to, pass),
+                let decision = match plan.stopped(owed.channel, pass) {
+                    Some(why) => Err(why),
+                    None => recipient(owed.channel, to, pass),
                 };
                 let (participant, start) = ((to.session_id, to.user_id), &to.scheduled_at);
                 plan.add(participant, start, owed.channel, owed.kind, decision);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{lines, says};
-use crate::support::{Platform, wall_in};
+use crate::support::{Platform, on_sqlite, wall_in};
 
 /// A Monday.
 const START: &str = "2031-11-24 17:00:00";
@@ -47,6 +47,69 @@ fn the_next_session_is_told_as_its_participants_read_it_before_and_after_migrate
     platform.run(&["migrate"]).succeeds();
     let report = platform.run(&["check"]).succeeds().stdout;
     says(&report, "next", "ok", words);
+}
+
+#[test]
+fn starts_that_no_pass_can_read_are_named_and_nothing_else_promises_them() {
+    if !on_sqlite() {
+        return;
+    }
+    let platform = untouched();
+    let soon = wall_in(60);
+    let bad = [
+        (11, soon.replace(' ', "T")),
+        (12, format!("{} garbage", &soon[..10])),
+        (13, wall_in(3 * DAY).replace(' ', "T") + ".000000Z"),
+        (14, "besok\nsore".into()),
+        (15, wall_in(9 * DAY).replace(' ', "T")),
+        (16, wall_in(-9 * DAY).replace(' ', "T")),
+    ];
+    for (id, start) in &bad {
+        platform.session(*id, start);
+    }
+    platform.session(20, &wall_in(2 * DAY));
+    people(&platform);
+    let named = |report: &str| {
+        let line = lines(report, "starts").join("");
+        let ids: Vec<i64> = (11..=20)
+            .filter(|id| line.contains(&format!("session {id}: ")))
+            .collect();
+        assert_eq!(ids, [11, 12, 13, 14], "{line}");
+        says(report, "starts", "warn", "write it as 2026-11-23 17:00:00");
+    };
+    named(&check(&platform));
+    platform.run(&["migrate"]).succeeds();
+    let report = platform.run(&["check"]).succeeds().stdout;
+    named(&report);
+    says(&report, "next", "ok", "4 mails, 2 WhatsApp");
+
+    platform.run(&["send"]);
+    let sent = "session_reminder_deliveries WHERE status = 'sent'";
+    assert_eq!(platform.rows("count(*)", sent), ["0"]);
+    let explained = platform.run(&["explain", "11", "1"]).succeeds().stdout;
+    assert!(explained.contains("is not told: the start"), "{explained}");
+    let told = platform.run(&["report", "11"]).succeeds().stdout;
+    assert!(
+        told.contains("not told") && told.contains("is no time") && !told.contains("to be told"),
+        "{told}"
+    );
+    let status = platform.run(&["status"]).succeeds().stdout;
+    let table: Vec<&str> = status
+        .lines()
+        .skip_while(|line| !line.starts_with("start"))
+        .collect();
+    let column = table[0].find("session").unwrap();
+    let rows = table.iter().skip(1).take_while(|line| !line.is_empty());
+    for row in rows {
+        let gap: String = row.chars().skip(column - 2).take(2).collect();
+        assert_eq!(gap, "  ", "{status}");
+    }
+    assert!(status.contains("never"), "{status}");
+    platform.sql(
+        "UPDATE course_sessions SET scheduled_at = replace(scheduled_at, 'T', ' ') WHERE id = 11",
+    );
+    platform.run(&["send", "--session", "11"]);
+    assert_eq!(platform.rows("count(*) > 3", sent), ["1"]);
 }
 
 #[test]

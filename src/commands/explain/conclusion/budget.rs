@@ -16,7 +16,7 @@ impl Question<'_> {
     /// What waits for the day's budget is sent as it becomes free, until its session begins.
     pub(super) fn by_budget(&self, day: &Day) -> Answer {
         let reached = format!("MAIL_MAX_PER_DAY={} is reached", day.max);
-        let will = self.say("will be told");
+        let will = self.say("will be told") + &self.about;
         let Some(free) = day.free else {
             return (
                 Told::Will,
@@ -32,8 +32,9 @@ impl Question<'_> {
             false => (
                 Told::No,
                 format!(
-                    "{}: {reached} until {at}, too late for the session; raise it if the mail provider allows more",
-                    self.say("will not be told")
+                    "{}{}: {reached} until {at}, too late for the session; raise it if the mail provider allows more",
+                    self.say("will not be told"),
+                    self.about
                 ),
             ),
         }

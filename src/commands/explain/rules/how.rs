@@ -59,7 +59,10 @@ fn on(case: &Case, channel: Channel) -> Rule {
             .then_some("REMINDER_REDIRECT_WHATSAPP"),
     };
     match (case.held.get(name), redirected) {
-        (Some(why), _) => Rule::none(name, format!("on, but waits: {why}")),
+        (Some(hold), _) => {
+            let why = hold.describe(case.pass.zone);
+            Rule::none(name, format!("on, but waits: {why}"))
+        }
         (None, Some(variable)) => Rule::holds(
             name,
             true,

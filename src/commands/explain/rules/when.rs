@@ -51,15 +51,18 @@ pub fn changed(case: &Case) -> Rule {
         Kind::Cancelled => "that it is cancelled".to_owned(),
         _ => format!("of the start {}", text::one_line(&wrong.scheduled_at, 30)),
     };
-    match (
-        case.corrected.is_empty(),
-        case.pass.config.reminder.corrections,
-    ) {
+    let news = Channel::ALL
+        .into_iter()
+        .filter(|channel| case.news(*channel).is_some());
+    let news: Vec<&str> = news.map(Channel::name).collect();
+    match (news.is_empty(), case.pass.config.reminder.corrections) {
         (false, _) => {
-            let text = format!(
-                "the user was told {was}, and hears of the change in the next pass ({})",
-                case.corrected.join(", ")
-            );
+            let when = match news.iter().any(|channel| case.held.contains_key(channel)) {
+                true => "when the channel works again",
+                false => "in the next pass",
+            };
+            let news = news.join(", ");
+            let text = format!("the user was told {was}, and hears of the change {when} ({news})");
             Rule::holds("changed", true, text)
         }
         (true, true) => Rule::none(

@@ -1,0 +1,126 @@
+//! What a row of the ledger says.
+
+use super::{Answer, Question, Told};
+use crate::{
+    ledger::{Channel, Kind, WINDOW_PASSED, delivery::Delivery, status},
+    pass::take,
+};
+
+impl Question<'_> {
+    pub(super) fn by_row(&self, row: &Delivery) -> Answer {
+        match row.status.as_str() {
+            status::SENT => (Told::Yes, self.sent(row)),
+            status::PENDING => self.pending(row),
+            status::SENDING => self.sending(row),
+            status::UNKNOWN => (Told::Perhaps, self.unknown(row)),
+            status::MISSED => (Told::No, self.missed(row)),
+            _ => (Told::No, self.failed(row)),
+        }
+    }
+
+    fn sent(&self, row: &Delivery) -> String {
+        let at = row.sent_at.map(|at| self.time(at.and_utc()));
+        let at = at.unwrap_or_else(|| "an unknown time".into());
+        let since = match row.delivery_status.as_deref() {
+            Some("read") => ", and has read it",
+            Some("delivered") => ", and it was delivered",
+            _ => "",
+        };
+        format!("{} on {at}{}{since}", self.say("was told"), self.about)
+    }
+
+    fn was_not_told(&self, why: &str) -> String {
+        format!("{}{}: {why}", self.say("was not told"), self.about)
+    }
+
+    fn missed(&self, row: &Delivery) -> String {
+        if self.start.is_none() {
+            return self.was_not_told(&take::no_time(&row.scheduled_at).reason);
+        }
+        let why = match (row.error_code.as_deref(), row.fault()) {
+            (Some(WINDOW_PASSED), _) => {
+                "its window was over before a pass could tell them (created or moved too late, or no pass ran)".into()
+            }
+            (Some("too_late") | None, _) => "the session began before it could be sent".into(),
+            (_, why) => why.unwrap_or_default(),
+        };
+        self.was_not_told(&why)
+    }
+
+    fn failed(&self, row: &Delivery) -> String {
+        let why = row.fault().unwrap_or_else(|| row.status.clone());
+        let said = self.was_not_told(&why);
+        match row.status == status::FAILED && self.is_ahead() {
+            true => format!("{said}; once that is cured: `reminders retry {}`", row.id),
+            false => said,
+        }
+    }
+
+    fn unknown(&self, row: &Delivery) -> String {
+        let place = match self.channel {
+            Channel::Mail => "the mail server's log",
+            Channel::Whatsapp => "Twilio's console",
+        };
+        let id = row.message_id.as_deref().map(|id| format!(" for {id}"));
+        format!(
+            "{}{}: nobody recorded whether it was sent, look in {place}{}",
+            self.say("was perhaps told"),
+            self.about,
+            id.unwrap_or_default()
+        )
+    }
+
+    /// Why nobody would tell them now. (Of a session that does not take place those are told who would have been there.)
+    fn barred(&self, kind: Kind) -> Option<&str> {
+        let at_all = match kind {
+            Kind::Cancelled => None,
+            Kind::Reminder | Kind::Moved => self.rules.barred(),
+        };
+        at_all.or(self.rules.barred_on(self.channel))
+    }
+
+    fn pending(&self, row: &Delivery) -> Answer {
+        if let Some(why) = self.barred(row.kind()) {
+            let will_not = self.say("will not be told");
+            return (Told::No, format!("{will_not}{}: {why}", self.about));
+        }
+        if !self.is_ahead() {
+            return (Told::No, self.was_not_told("the session begins"));
+        }
+        let next = row.next_attempt_at.map(|at| at.and_utc());
+        let next = next.filter(|at| *at > self.case.now);
+        let words = next.map_or("in the next pass".to_owned(), |at| {
+            format!("when it is tried again on {}", self.time(at))
+        });
+        let then = next.unwrap_or(self.case.now);
+        if let Some(delayed) = self.delayed(then) {
+            return delayed;
+        }
+        let (told, said) = self.by_then(then, &words);
+        let why = row.fault().map(|fault| format!("; so far {fault}"));
+        (told, said + &why.unwrap_or_default())
+    }
+
+    fn sending(&self, row: &Delivery) -> Answer {
+        let host = row.host().unwrap_or("a host");
+        let leased = row
+            .lease_until
+            .is_some_and(|until| until >= self.case.now.naive_utc());
+        let about = &self.about;
+        match leased {
+            true => (
+                Told::Will,
+                format!("{} now{about}, by {host}", self.say("is told")),
+            ),
+            false => {
+                let said = self.say("was perhaps told");
+                (
+                    Told::Perhaps,
+                    format!(
+                        "{said}{about}: a pass on {host} ended before it recorded it; the next pass takes it up"
+                    ),
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Of moves, cancellations and a channel that is held back it says what the next pass then does.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::SeqCst},
+};
+
+use super::{at, conclusion, has, platform, rule};
+use crate::{
+    smtp::{Phase, Reply, Smtp},
+    support::{NOW, Platform},
+};
+
+/// Who gets what in the next pass, as `explain` says, is what that pass then sends.
+#[track_caller]
+fn agrees_with_the_next_pass(platform: &Platform, now: &str, users: &[i64]) {
+    let sent = || {
+        platform.rows(
+            "user_id, channel, kind",
+            "session_reminder_deliveries WHERE status = 'sent' ORDER BY user_id, channel, kind",
+        )
+    };
+    let mut expected = sent();
+    for user in users {
+        let answer = at(platform, now, "1", &user.to_string());
+        for one in answer["conclusion"].as_array().unwrap() {
+            let text = one["text"].as_str().unwrap();
+            if one["told"] == "will" && text.contains("in the next pass") {
+                let kind = one["kind"].as_str().unwrap_or("reminder");
+                expected.push(format!(
+                    "{user}|{}|{kind}",
+                    one["channel"].as_str().unwrap()
+                ));
+            }
+        }
+    }
+    expected.sort();
+    platform.send_at(now);
+    assert_eq!(sent(), expected);
+}
+
+#[test]
+fn what_it_says_of_moves_and_cancellations_is_what_the_next_pass_does() {
+    let platform = platform().set("REMINDER_CORRECTIONS", "on");
+    platform.run(&["migrate"]).succeeds();
+    platform.participant(2, "Siti", "siti@example.org");
+    let move_to = |start: &str| {
+        platform.sql(&format!(
+            "UPDATE course_sessions SET scheduled_at = '{start}'"
+        ));
+    };
+    let users = [1, 2, 3, 4];
+    agrees_with_the_next_pass(&platform, NOW, &users[..2]);
+    // Into the window that is open, where the correction stands for the reminder; one more has come meanwhile.
+    platform.participant(3, "Tono", "tono@example.org");
+    move_to("2026-11-23 17:04:00");
+    agrees_with_the_next_pass(&platform, "2026-11-23T16:01:00+07:00", &users[..3]);
+    // To the next day: those who were told hear of it, and all are reminded again.
+    platform.sql("UPDATE user_profiles SET whatsapp_opt_in = false");
+    platform.participant(4, "Rina", "rina@example.org");
+    move_to("2026-11-24 12:00:00");
+    agrees_with_the_next_pass(&platform, "2026-11-23T16:02:00+07:00", &users);
+    agrees_with_the_next_pass(&platform, "2026-11-23T16:03:00+07:00", &users);
+    agrees_with_the_next_pass(&platform, "2026-11-24T11:00:00+07:00", &users);
+    // Cancelled; one has left before.
+    platform.sql("UPDATE enrollments SET status = 'cancelled' WHERE user_id = 2");
+    platform.sql("UPDATE course_sessions SET cancelled_at = '2026-11-24 11:01:00'");
+    agrees_with_the_next_pass(&platform, "2026-11-24T11:02:00+07:00", &users);
+    agrees_with_the_next_pass(&platform, "2026-11-24T11:03:00+07:00", &users);
+    let rows = platform.rows(
+        "channel, kind, count(*)",
+        "session_reminder_deliveries WHERE status = 'sent' GROUP BY channel, kind ORDER BY channel, kind",
+    );
+    assert_eq!(
+        rows,
+        [
+            "mail|cancelled|3",
+            "mail|moved|5",
+            "mail|reminder|7",
+            "whatsapp|moved|1",
+            "whatsapp|reminder|1",
+        ]
+    );
+}
+
+#[test]
+fn a_new_start_that_was_told_is_reminded_of_and_a_cancellation_that_was_told_is_said() {
+    let platform = platform().set("REMINDER_CORRECTIONS", "on");
+    platform.run(&["migrate"]).succeeds();
+    platform.send().succeeds();
+    let texts = |now: &str| -> Vec<String> {
+        let answer = at(&platform, now, "1", "1");
+        let all = answer["conclusion"].as_array().unwrap().iter();
+        let mail = all.filter(|one| one["channel"] == "mail");
+        mail.map(|one| one["text"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    platform.sql("UPDATE course_sessions SET scheduled_at = '2026-11-24 12:00:00'");
+    let moved = "that the session was moved to Tue 2026-11-24 12:00 WIB";
+    let later = "Budi will be told by mail on Tue 2026-11-24 10:55 WIB".to_owned();
+    assert_eq!(
+        texts("2026-11-23T16:01:00+07:00"),
+        [
+            format!("Budi will be told by mail in the next pass {moved}"),
+            later.clone()
+        ]
+    );
+    platform.send_at("2026-11-23T16:01:00+07:00").succeeds();
+    let told = format!("Budi was told by mail on Mon 2026-11-23 16:01 WIB {moved}");
+    assert_eq!(texts("2026-11-23T16:02:00+07:00"), [told.clone(), later]);
+    assert_eq!(
+        texts("2026-11-24T10:56:00+07:00"),
+        [told, "Budi will be told by mail in the next pass".into()]
+    );
+    platform.send_at("2026-11-24T10:56:00+07:00").succeeds();
+    platform.sql("UPDATE course_sessions SET cancelled_at = '2026-11-24 10:57:00'");
+    let reminded = "Budi was told by mail on Tue 2026-11-24 10:56 WIB".to_owned();
+    assert_eq!(
+        texts("2026-11-24T10:58:00+07:00")[1..],
+        [
+            reminded.clone(),
+            "Budi will be told by mail in the next pass that the session is cancelled".into()
+        ]
+    );
+    platform.send_at("2026-11-24T10:58:00+07:00").succeeds();
+    assert_eq!(
+        texts("2026-11-24T11:00:00+07:00"),
+        [
+            reminded,
+            "Budi was told by mail on Tue 2026-11-24 10:58 WIB that the session is cancelled"
+                .into()
+        ]
+    );
+}
+
+#[test]
+fn while_a_channel_is_held_neither_explain_nor_a_dry_run_promises_what_a_pass_does_not() {
+    let is_down = Arc::new(AtomicBool::new(true));
+    let asked = Arc::clone(&is_down);
+    let smtp = Smtp::builder().script(move |phase, _| match phase {
+        Phase::Mail if asked.load(SeqCst) => Reply::Say("421 4.3.2 closing".into()),
+        _ => Reply::Accept,
+    });
+    let smtp = smtp.start();
+    let platform = platform().mail(&smtp);
+    platform.send();
+    is_down.store(false, SeqCst);
+    platform.participant(2, "Siti", "siti@example.org");
+    let soon = "2026-11-23T16:00:30+07:00";
+    let run = platform
+        .run(&["send", "--dry-run", "--now", soon])
+        .succeeds();
+    has(&run.stdout, "mail waits: channel stopped: ");
+    has(
+        &run.stdout,
+        "(tried again after Mon 2026-11-23 16:01 WIB)\n",
+    );
+    has(&run.stdout, "would send nobody");
+    let plan = platform.run(&["send", "--dry-run", "--now", soon, "--format", "json"]);
+    let plan = plan.succeeds().json();
+    let stopped = plan["channels"]["mail"]["stopped"].as_str().unwrap();
+    has(stopped, "channel stopped: ");
+    agrees_with_the_next_pass(&platform, soon, &[1, 2]);
+    assert_eq!(smtp.mails().len(), 0);
+    agrees_with_the_next_pass(&platform, "2026-11-23T16:02:00+07:00", &[1, 2]);
+    assert_eq!(smtp.mails().len(), 2);
+}
+
+#[test]
+fn news_of_a_move_waits_for_a_held_channel_too() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&is_down);
+    let smtp = Smtp::builder().script(move |phase, _| match phase {
+        Phase::Mail if asked.load(SeqCst) => Reply::Say("421 4.3.2 closing".into()),
+        _ => Reply::Accept,
+    });
+    let smtp = smtp.start();
+    let platform = platform().mail(&smtp).set("REMINDER_CORRECTIONS", "on");
+    platform.run(&["migrate"]).succeeds();
+    platform.send().succeeds();
+    is_down.store(true, SeqCst);
+    platform.participant(2, "Siti", "siti@example.org");
+    platform.send_at("2026-11-23T16:01:00+07:00").exits(75);
+    is_down.store(false, SeqCst);
+    platform.sql("UPDATE course_sessions SET scheduled_at = '2026-11-23 19:00:00'");
+    let soon = "2026-11-23T16:01:30+07:00";
+    let answer = at(&platform, soon, "1", "1");
+    has(
+        &rule(&answer, "changed"),
+        "hears of the change when the channel works again (mail, whatsapp)",
+    );
+    let text = "will: Budi will be told by mail that the session was moved to Mon 2026-11-23 19:00 WIB when the channel works \
+                again, not before Mon 2026-11-23 16:02 WIB: channel stopped: ";
+    has(&conclusion(&answer, "mail"), text);
+    let users = [1, 2];
+    agrees_with_the_next_pass(&platform, soon, &users);
+    has(&conclusion(&at(&platform, soon, "1", "1"), "mail"), text);
+    agrees_with_the_next_pass(&platform, "2026-11-23T16:02:30+07:00", &users);
+    agrees_with_the_next_pass(&platform, "2026-11-23T17:55:00+07:00", &users);
+    assert_eq!(smtp.mails().len(), 1 + 1 + 2);
+}
