@@ -69,7 +69,7 @@ pub fn try_templates(folder: &Path) -> anyhow::Result<Vec<Tried>> {
     Ok(tried.collect())
 }
 
-/// Every file of the folder and of the folders in it, as the paths templates go by. Hidden ones (`.git`) are nobody's templates.
+/// Every file of the folder and of the folders in it that may be meant as a template, as the paths templates go by.
 fn names(folder: &Path, inside: &str) -> Vec<String> {
     let entries = fs::read_dir(folder.join(inside))
         .into_iter()
@@ -77,7 +77,7 @@ fn names(folder: &Path, inside: &str) -> Vec<String> {
         .flatten();
     entries
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| !name.starts_with('.'))
+        .filter(|name| !is_beside(name))
         .flat_map(|name| match (inside, folder.join(&name).is_dir()) {
             ("", true) => self::names(folder, &name),
             ("", false) => vec![name],
@@ -86,14 +86,23 @@ fn names(folder: &Path, inside: &str) -> Vec<String> {
         .collect()
 }
 
+/// Hidden files (`.git`), what editors leave behind, and notes on the folder are nobody's templates.
+fn is_beside(name: &str) -> bool {
+    let left_behind = ["~", ".bak", ".orig", ".swp"];
+    name.starts_with('.')
+        || name.starts_with("README")
+        || name.starts_with('#') && name.ends_with('#')
+        || left_behind.iter().any(|ending| name.ends_with(ending))
+}
+
 fn try_template(templates: &Templates, folder: &Path, name: &str) -> anyhow::Result<()> {
     let known = BUILT_IN.map(|(known, _)| known);
     let file = folder.join(name);
     ensure!(
         known.contains(&name),
-        "{} replaces no template: the names are {}",
+        "{} replaces no template: rename it to one of their names, such as {}, or move it away",
         file.display(),
-        known.join(", ")
+        nearest(name)
     );
     for sample in samples() {
         let text = templates.render(name, &sample.values())?;
@@ -102,6 +111,17 @@ fn try_template(templates: &Templates, folder: &Path, name: &str) -> anyhow::Res
         }
     }
     Ok(())
+}
+
+/// The name that begins and ends most like this one.
+fn nearest(name: &str) -> &'static str {
+    let shared = |known: &&str| {
+        let pairs = name.bytes().zip(known.bytes());
+        let backwards = name.bytes().rev().zip(known.bytes().rev());
+        pairs.take_while(|(a, b)| a == b).count() + backwards.take_while(|(a, b)| a == b).count()
+    };
+    let names = BUILT_IN.map(|(known, _)| known);
+    names.into_iter().max_by_key(shared).unwrap_or_default()
 }
 
 /// What somebody could call a session; in HTML it must not stand as it is.
@@ -207,6 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn what_an_editor_leaves_behind_and_a_readme_are_no_problem() {
+        for name in [
+            "id/mail.txt~",
+            "id/mail.txt.bak",
+            "id/mail.html.orig",
+            "id/mail.txt.swp",
+            "id/#mail.txt#",
+            "README.md",
+            "id/README",
+        ] {
+            assert_eq!(
+                check_templates(folder(&[(name, "{{")]).path()),
+                [],
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
     fn a_syntax_error_names_file_and_line_and_stops_its_channel_only() {
         let problem = problem("id/mail.txt", "Halo {{ name }},\n\n{% if link %}x\n");
         assert!(
@@ -225,7 +264,12 @@ mod tests {
         assert!(
             problem
                 .reason
-                .starts_with("FOLDER/en/whatsapp.txt:2: undefined value"),
+                .starts_with("FOLDER/en/whatsapp.txt:2: undefined value: there is no sesion: "),
+            "{}",
+            problem.reason
+        );
+        assert!(
+            problem.reason.contains(" session, course, "),
             "{}",
             problem.reason
         );
