@@ -68,9 +68,9 @@ pub struct Log {
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
 
-    /// In this state only; sent includes what was delivered or read since
-    #[arg(long)]
-    pub status: Option<State>,
+    /// In this state only, or in one of several (failed,missed); sent includes what was delivered or read since
+    #[arg(long, value_delimiter = ',')]
+    pub status: Vec<State>,
 
     /// This channel only
     #[arg(long)]
