@@ -6,7 +6,7 @@ use anstyle::Style;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::{cause, session};
+use super::cause;
 use crate::{
     cli::{self, Format},
     config::Config,
@@ -65,7 +65,7 @@ fn user(db: &mut Db, who: &str) -> Result<i64> {
 }
 
 fn show(db: &mut Db, args: &cli::Log, wanted: &Wanted, zone: Zone) -> Result<Exit> {
-    let entries = newest(db, args, wanted, zone)?;
+    let entries = journal::newest(db, wanted, args.limit, zone, Utc::now())?;
     let now = Utc::now();
     match args.format {
         Format::Json => entries.iter().try_for_each(output::json)?,
@@ -73,15 +73,6 @@ fn show(db: &mut Db, args: &cli::Log, wanted: &Wanted, zone: Zone) -> Result<Exi
         Format::Text => output::line(&filled(titles(), &entries, zone, now))?,
     }
     Ok(Exit::Ok)
-}
-
-/// The newest rows. Where there are none, perhaps there is no such session.
-fn newest(db: &mut Db, args: &cli::Log, wanted: &Wanted, zone: Zone) -> Result<Vec<Delivery>> {
-    let entries = journal::newest(db, wanted, args.limit, zone, Utc::now())?;
-    if let (true, Some(id)) = (entries.is_empty(), args.session) {
-        session::must_exist(db, id, zone, Utc::now())?;
-    }
-    Ok(entries)
 }
 
 /// Prints the last rows, oldest first, and then what happens to whichever row, until nobody reads or a signal comes.
@@ -95,7 +86,7 @@ fn follow(
     let interrupt = Interrupt::default();
     interrupt.listen();
     let mut known = changed(db, config, wanted, zone)?;
-    let mut last = newest(db, args, wanted, zone)?;
+    let mut last = journal::newest(db, wanted, args.limit, zone, Utc::now())?;
     last.reverse();
     let mut table = titles();
     print(args.format, &mut table, &last, zone)?;

@@ -16,7 +16,7 @@ use chrono::{SubsecRound, Utc};
 use log::{debug, error, warn};
 
 use self::left::Left;
-use super::{cause, session};
+use super::cause;
 use crate::{
     cli::{self, Format},
     config::{Config, Watch},
@@ -82,7 +82,6 @@ fn work(
         left.count(&config.watch, &mut db);
         summary
     } else {
-        mention_unknown_session(config, args, clock, zone)?;
         nothing(&pass)
     };
     let summary = left.summary.insert(summary);
@@ -116,22 +115,6 @@ fn complain(config: &Config) -> Exit {
     } else {
         Exit::Config
     }
-}
-
-/// Nothing is due of a session that there is not. In a crontab that is no failure: sessions are deleted.
-fn mention_unknown_session(
-    config: &Config,
-    args: &cli::Send,
-    clock: Clock,
-    zone: Zone,
-) -> Result<()> {
-    if let Some(id) = args.session {
-        let mut db = db::open(&config.database)?;
-        if let Err(error) = session::must_exist(&mut db, id, zone, clock.now()) {
-            warn!("{error:#}");
-        }
-    }
-    Ok(())
 }
 
 fn clock(args: &cli::Send) -> Clock {
@@ -263,9 +246,6 @@ fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
         return Ok(Exit::Ok);
     }
     check_views(config, &mut db)?;
-    if let Some(id) = args.session {
-        session::must_exist(&mut db, id, zone, clock.now())?;
-    }
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
     let plan = plan.map_err(|error| cause::explain(&mut db, error, LOOKING))?;
     match args.format {

@@ -127,12 +127,6 @@ pub fn find(
     Ok(session)
 }
 
-/// As [`find`], where nothing but whether it is known matters.
-pub fn must_exist(db: &mut Db, id: i64, zone: Zone, now: DateTime<Utc>) -> Result<()> {
-    let ground = Ground::read(db)?;
-    find(db, &ground, id, zone, now).map(drop)
-}
-
 fn of_platform(db: &mut Db, ground: &Ground, id: i64) -> Result<Option<Session>> {
     let session = Session {
         id,
