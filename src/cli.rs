@@ -225,7 +225,7 @@ pub struct Send {
     pub now: Option<DateTime<Utc>>,
 
     /// This session only
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = session)]
     pub session: Option<i64>,
 
     /// This channel only
@@ -233,7 +233,7 @@ pub struct Send {
     pub channel: Option<Channel>,
 
     /// Deliver at most this many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = limit, allow_negative_numbers = true)]
     pub limit: Option<usize>,
 
     /// How to print the summary
@@ -250,6 +250,17 @@ pub enum Format {
 
 /// What every database and time zone can hold.
 const YEARS: RangeInclusive<i32> = 1971..=9998;
+
+/// A session's id.
+fn session(text: &str) -> Result<i64, String> {
+    let cure = "give the session's number, as `reminders status` has it";
+    text.parse().map_err(|_| cure.into())
+}
+
+/// How many at most.
+fn limit(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "give a number, such as 50".into())
+}
 
 /// A time within the years that every database and time zone can hold.
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {

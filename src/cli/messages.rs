@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 
-use super::{Format, instant};
+use super::{Format, instant, session};
 use crate::{
     config::Locale,
     ledger::{Channel, Kind},
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Preview {
     /// The session's id; without it, the next session that somebody takes part in
-    #[arg(value_name = "SESSION")]
+    #[arg(value_name = "SESSION", value_parser = session)]
     pub session: Option<i64>,
 
     /// A participant's numeric id or email address; without it, a made-up participant

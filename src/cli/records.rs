@@ -3,7 +3,7 @@
 use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, Utc};
 use clap::{Args, ValueEnum};
 
-use super::{Format, YEARS, instant};
+use super::{Format, YEARS, instant, limit, session};
 use crate::{
     ledger::{Channel, journal::Status as State},
     time::{self, Zone},
@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct Explain {
     /// The session's id
-    #[arg(value_name = "SESSION")]
+    #[arg(value_name = "SESSION", value_parser = session)]
     pub session: i64,
 
     /// A user's numeric id or email address
@@ -31,7 +31,7 @@ pub struct Explain {
 #[derive(Debug, Args)]
 pub struct Report {
     /// The session's id
-    #[arg(value_name = "SESSION")]
+    #[arg(value_name = "SESSION", value_parser = session)]
     pub session: i64,
 
     /// As it is at this moment instead of now
@@ -61,7 +61,7 @@ pub struct Status {
 #[derive(Debug, Args)]
 pub struct Log {
     /// This session only
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = session)]
     pub session: Option<i64>,
 
     /// This user only: a numeric id or an email address
@@ -81,7 +81,7 @@ pub struct Log {
     pub since: Option<Since>,
 
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit, allow_negative_numbers = true)]
     pub limit: usize,
 
     /// Go on printing what happens, until Ctrl-C
@@ -96,7 +96,7 @@ pub struct Log {
 #[derive(Debug, Args)]
 pub struct Retry {
     /// The ids of the messages, as `reminders log` has them
-    #[arg(value_name = "ID", required_unless_present = "failed")]
+    #[arg(value_name = "ID", value_parser = message, required_unless_present = "failed")]
     pub ids: Vec<i64>,
 
     /// All that have failed and whose session has not started
@@ -104,7 +104,7 @@ pub struct Retry {
     pub failed: bool,
 
     /// With --failed: those of this session only
-    #[arg(long, value_name = "ID", requires = "failed", conflicts_with = "ids")]
+    #[arg(long, value_name = "ID", value_parser = session, requires = "failed", conflicts_with = "ids")]
     pub session: Option<i64>,
 
     /// Also mails that may have arrived; with --failed also those that are `unknown`
@@ -148,6 +148,12 @@ impl Since {
             Since::Day(day) => zone.instant(day.and_time(NaiveTime::MIN)),
         }
     }
+}
+
+/// The id of a message.
+fn message(text: &str) -> Result<i64, String> {
+    let cure = "give the message's number, as `reminders log` has it";
+    text.parse().map_err(|_| cure.into())
 }
 
 fn since(text: &str) -> Result<Since, String> {

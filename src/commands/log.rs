@@ -6,7 +6,7 @@ use anstyle::Style;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::cause;
+use super::{cause, session};
 use crate::{
     cli::{self, Format},
     config::Config,
@@ -43,6 +43,9 @@ pub fn run(config: &Config, args: &cli::Log) -> Result<Exit> {
 }
 
 fn wanted(db: &mut Db, args: &cli::Log, zone: Zone) -> Result<Wanted> {
+    if let Some(session) = args.session {
+        session::check(db, session, zone)?;
+    }
     let user = args.user.as_deref().map(|who| user(db, who)).transpose()?;
     Ok(Wanted {
         session: args.session,

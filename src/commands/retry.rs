@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use log::warn;
 use serde::Serialize;
 
-use super::cause;
+use super::{cause, session};
 use crate::{
     cli,
     config::Config,
@@ -84,6 +84,9 @@ impl Answer {
 pub fn run(config: &Config, args: &cli::Retry) -> Result<Exit> {
     let mut db = db::open(&config.database)?;
     let zone = platform::zone(config, &mut db)?;
+    if let Some(session) = args.session {
+        session::check(&mut db, session, zone)?;
+    }
     let pass = pass(config, zone);
     let answers = put_back(&mut db, &pass, args);
     let answers = answers

@@ -16,7 +16,7 @@ use chrono::{SubsecRound, Utc};
 use log::{debug, error, warn};
 
 use self::left::Left;
-use super::cause;
+use super::{cause, session};
 use crate::{
     cli::{self, Format},
     config::{Config, Watch},
@@ -82,6 +82,7 @@ fn work(
         left.count(&config.watch, &mut db);
         summary
     } else {
+        check_session(config, args, zone)?;
         nothing(&pass)
     };
     let summary = left.summary.insert(summary);
@@ -153,6 +154,16 @@ fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool
     }
     let mut db = db::open(&config.database)?;
     look(&mut db).map_err(|error| cause::explain(&mut db, error, LOOKING))
+}
+
+/// Warns of a session that there is not: for that one nothing is ever due.
+fn check_session(config: &Config, args: &cli::Send, zone: Zone) -> Result<()> {
+    if let Some(session) = args.session
+        && let Err(error) = session::check(&mut db::open(&config.database)?, session, zone)
+    {
+        warn!("{error:#}");
+    }
+    Ok(())
 }
 
 /// Corrections need a view more.
@@ -248,6 +259,9 @@ fn show_plan(config: &Config, args: &cli::Send, clock: Clock) -> Result<Exit> {
     check_views(config, &mut db)?;
     let plan = dry_run::plan(&mut db, &pass, args.limit).map_err(anyhow::Error::from);
     let plan = plan.map_err(|error| cause::explain(&mut db, error, LOOKING))?;
+    if plan.reminders.is_empty() && plan.skipped.is_empty() {
+        check_session(config, args, zone)?;
+    }
     match args.format {
         Format::Text => output::line(&words::plan(&plan, &pass)?)?,
         Format::Json => output::json(&dry_run::Report {

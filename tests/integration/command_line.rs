@@ -113,6 +113,34 @@ fn a_wrong_command_line_exits_2_before_anything_is_read() {
 }
 
 #[test]
+fn a_number_that_is_none_is_named_with_what_it_should_be() {
+    let platform = Platform::empty();
+    for (arguments, words) in [
+        (
+            &["explain", "x", "1"][..],
+            "'x' for '<SESSION>': give the session's number, as `reminders status`",
+        ),
+        (
+            &["report", "99999999999999999999"],
+            "give the session's number",
+        ),
+        (&["preview", "x"], "give the session's number"),
+        (&["log", "--session", "x"], "give the session's number"),
+        (
+            &["retry", "x"],
+            "'x' for '[ID]...': give the message's number, as `reminders log`",
+        ),
+        (
+            &["log", "--limit", "-1"],
+            "'-1' for '--limit <N>': give a number, such as 50",
+        ),
+    ] {
+        let run = platform.run(arguments).exits(2);
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn the_summary_in_json_has_the_documented_fields_busy_or_idle() {
     let smtp = Smtp::start();
     let platform = due(&smtp);

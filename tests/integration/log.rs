@@ -79,6 +79,7 @@ fn options_narrow_it() {
     let (smtp, twilio) = (smtp(), Twilio::start());
     let platform = told(&smtp, &twilio);
     platform.session(2, "2026-11-23 17:30:00");
+    platform.session(9, "2026-11-24 17:30:00");
     platform.send_at("2026-11-23T16:30:00+07:00").exits(1);
     for (arguments, rows) in [
         (&[][..], 8),
@@ -145,6 +146,43 @@ fn where_there_is_nothing_that_is_said() {
     platform.sql("DELETE FROM course_sessions");
     let gone = ["log", "--session", "1", "--status", "missed"];
     assert_eq!(platform.run(&gone).succeeds().stdout, "nothing\n");
+}
+
+#[test]
+fn a_session_that_nobody_knows_is_named_with_those_that_come() {
+    let platform = Platform::seed();
+    platform.participants(1..=1);
+    platform.session(3, &wall_in(600));
+    for arguments in [
+        &["log", "--session", "99"][..],
+        &["log", "--session", "99", "--follow"],
+        &["retry", "--failed", "--session", "99"],
+    ] {
+        let run = platform.run(arguments).exits(1);
+        assert_eq!(run.stdout, "");
+        assert!(
+            run.stderr
+                .contains("there is no session 99: sessions that start soon are 3 ("),
+            "{}",
+            run.stderr
+        );
+    }
+    // It narrows a pass, in which then nothing is due.
+    for arguments in [
+        &["send", "--session", "99"][..],
+        &["send", "--session", "99", "--dry-run"],
+    ] {
+        let run = platform.run(arguments).succeeds();
+        assert!(
+            run.stderr.contains("warn: there is no session 99: "),
+            "{}",
+            run.stderr
+        );
+    }
+    assert_eq!(
+        platform.run(&["send", "--session", "3"]).succeeds().stderr,
+        ""
+    );
 }
 
 #[test]
