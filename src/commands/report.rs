@@ -27,7 +27,7 @@ use crate::{
     output,
     pass::Pass,
     platform,
-    table::{Cell, Table},
+    table::{Cell, Table, prose},
     text,
     time::Clock,
 };
@@ -138,13 +138,4 @@ impl Report {
         }
         table
     }
-}
-
-/// Lines that wrap on a terminal.
-fn prose(lines: impl IntoIterator<Item = String>) -> Table {
-    let mut table = Table::new();
-    for line in lines {
-        table.row([Cell::new(line)]);
-    }
-    table
 }

@@ -146,7 +146,7 @@ fn what_became_of_the_last_days_messages_is_counted_by_channel() {
 
     let text = platform.run(&["status"]).succeeds().stdout;
     assert!(
-        text.contains("1 of the last 24 hours need a person"),
+        text.contains("1 of the last 24 hours needs a person"),
         "{text}"
     );
     assert!(
@@ -252,7 +252,8 @@ fn on_a_narrow_terminal_no_line_is_broken() {
     platform.participants(1..=2);
     platform.run(&["send"]).exits(1);
     let program = env!("CARGO_BIN_EXE_reminders");
-    let line = format!("stty cols 40 rows 20; {program} status; {program} log");
+    let line =
+        format!("stty cols 40 rows 20; {program} status; {program} log; {program} send --dry-run");
     let output = Command::new("/usr/bin/script")
         .args(["-qec", &line, "/dev/null"])
         .current_dir(platform.path(""))

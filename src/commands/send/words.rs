@@ -1,6 +1,6 @@
 //! What `send` tells a person: what a dry run found, and what comes next when nothing is due.
 
-use std::fmt::Write;
+use std::iter;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -10,10 +10,11 @@ use crate::{
     ledger::Channel,
     pass::{
         Pass,
-        dry_run::{Plan, Skipped},
+        dry_run::{Plan, Planned, Skipped},
         summary,
     },
     platform::upcoming,
+    table::{self, Cell, Table},
     text,
 };
 
@@ -42,35 +43,39 @@ fn goes(pass: &Pass, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
 }
 
 /// What a pass would do, a line per reminder.
-pub fn plan(plan: &Plan, pass: &Pass) -> Result<String> {
+pub fn plan(plan: &Plan, pass: &Pass) -> String {
     let (from, to) = pass.window();
     let (from, to) = (pass.zone.wall(from), pass.zone.wall(to));
-    let mut text = String::new();
-    writeln!(
-        text,
-        "sessions that start from {from} to {to} ({})",
-        pass.zone.0
-    )?;
-    text.extend(off(pass).map(|line| line + "\n"));
-    for redirected in summary::redirected(&pass.config.reminder) {
-        writeln!(text, "{redirected}")?;
+    let window = format!("sessions that start from {from} to {to} ({})", pass.zone.0);
+    let would_send = heading("would send", plan.reminders.len());
+    let head = iter::once(window)
+        .chain(off(pass))
+        .chain(summary::redirected(&pass.config.reminder))
+        .chain([would_send]);
+    let parts = [
+        Some(table::prose(head).to_string()),
+        lines(plan.reminders.iter().map(planned)),
+        Some(heading("would skip", plan.skipped.len())),
+        lines(plan.skipped.iter().map(skipped)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// A line per message, or several on a terminal that is narrow: the channel, and what there is to say.
+fn lines(messages: impl Iterator<Item = (&'static str, String)>) -> Option<String> {
+    let mut table = Table::new();
+    for (channel, prose) in messages {
+        table.row([Cell::new(""), Cell::new(channel), Cell::new(prose)]);
     }
-    writeln!(text, "{}", heading("would send", plan.reminders.len()))?;
-    for one in &plan.reminders {
-        let start = text::one_line(&one.scheduled_at, 30);
-        let (channel, session, user) = (one.channel, one.session_id, one.user_id);
-        let kind = one.kind.map(|kind| format!(", {kind}")).unwrap_or_default();
-        writeln!(
-            text,
-            "  {channel:<9} session {session} at {start}{kind}, user {user}: {}",
-            one.to
-        )?;
-    }
-    write!(text, "{}", heading("would skip", plan.skipped.len()))?;
-    for one in &plan.skipped {
-        write!(text, "\n  {}", skipped(one))?;
-    }
-    Ok(text)
+    (!table.is_empty()).then(|| table.to_string())
+}
+
+fn planned(one: &Planned) -> (&'static str, String) {
+    let start = text::one_line(&one.scheduled_at, 30);
+    let (session, user, to) = (one.session_id, one.user_id, &one.to);
+    let kind = one.kind.map(|kind| format!(", {kind}")).unwrap_or_default();
+    let prose = format!("session {session} at {start}{kind}, user {user}: {to}");
+    (one.channel, prose)
 }
 
 /// The channels that are off, and why.
@@ -93,9 +98,10 @@ fn heading(what: &str, count: usize) -> String {
     }
 }
 
-fn skipped(one: &Skipped) -> String {
+fn skipped(one: &Skipped) -> (&'static str, String) {
     let start = text::one_line(&one.scheduled_at, 30);
     let reason = text::one_line(&one.reason, 200);
-    let (channel, session, user) = (one.channel, one.session_id, one.user_id);
-    format!("{channel:<9} session {session} at {start}, user {user}: {reason}")
+    let (session, user) = (one.session_id, one.user_id);
+    let prose = format!("session {session} at {start}, user {user}: {reason}");
+    (one.channel, prose)
 }

@@ -169,8 +169,9 @@ impl Status {
             ),
         };
         format!(
-            "{} of the last 24 hours need a person\n{table}{more}",
-            need.count
+            "{} of the last 24 hours need{} a person\n{table}{more}",
+            need.count,
+            if need.count == 1 { "s" } else { "" }
         )
     }
 
