@@ -196,6 +196,11 @@ fn a_dry_run_says_who_would_get_what_and_who_not_writes_nothing_and_connects_to_
     let text = platform.run(&look).succeeds().stdout;
     assert!(text.contains("would send 3:"), "{text}");
     assert!(text.contains("user 2: has not opted in"), "{text}");
+    assert!(text.contains("user 1: b***@e***.org"), "{text}");
+    assert!(
+        !text.contains("budi@") && !text.contains("81234567"),
+        "{text}"
+    );
     let narrowed = [&look[..], &["--channel", "mail", "--limit", "1"]].concat();
     assert!(
         platform
@@ -216,6 +221,30 @@ fn a_dry_run_says_who_would_get_what_and_who_not_writes_nothing_and_connects_to_
     assert!(platform.contents() == before, "it wrote");
     assert_eq!((smtp.connections(), twilio.connections()), (0, 0));
     assert!(!platform.path(".local").exists(), "no lock is taken");
+}
+
+#[test]
+fn a_dry_run_counts_those_whom_it_skips_for_the_same_reason() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.session(1, START);
+    platform.session(2, START);
+    platform.participants(1..=7);
+    platform.send().succeeds();
+    let look = ["send", "--dry-run", "--now", NOW];
+    let text = platform.run(&look).succeeds().stdout;
+    assert!(text.contains("would skip 14:"), "{text}");
+    let line =
+        |session| format!("session {session} at {START}, 7 users (1, 2, 3, 4, 5, …): already sent");
+    for session in [1, 2] {
+        assert_eq!(text.matches(&line(session)).count(), 1, "{text}");
+    }
+    // Programs get them all.
+    let json = platform.run(&[&look[..], &["--format", "json"]].concat());
+    assert_eq!(
+        json.succeeds().json()["skipped"].as_array().unwrap().len(),
+        14
+    );
 }
 
 #[test]
