@@ -34,6 +34,9 @@ pub struct Session {
     pub whatsapp: Count,
     #[serde(skip)]
     pub opens: Option<DateTime<Utc>>,
+    /// Nobody was told, and its last window is over.
+    #[serde(skip)]
+    pub is_lost: bool,
 }
 
 #[derive(Serialize)]
@@ -51,10 +54,17 @@ pub fn read(
     let sessions = upcoming(db, zone.wall(now), SHOWN)?;
     let ids: Vec<i64> = sessions.iter().map(|session| session.session_id).collect();
     let told = overview::told(db, &ids)?;
+    let windows = Window::all(&config.reminder);
+    let first = windows.last().map_or(now, |window| window.starts(now).0);
     let session = |one: Upcoming| {
         let start = zone.parse(&one.scheduled_at);
         let next = start.and_then(|start| next_window(config, start, now));
-        session(one, next, &told, zone)
+        let is_over = start.is_some_and(|start| start < first);
+        let session = session(one, next, &told, zone);
+        Session {
+            is_lost: is_over && session.mail.told + session.whatsapp.told == 0,
+            ..session
+        }
     };
     Ok(sessions.into_iter().map(session).collect())
 }
@@ -74,6 +84,7 @@ fn session(one: Upcoming, next: Option<Next>, told: &[Told], zone: Zone) -> Sess
         id: one.session_id,
         told_from: next.map(|(_, opens)| local(opens, zone)),
         opens: next.map(|(_, opens)| opens),
+        is_lost: false,
         title: one.title,
         scheduled_at: one.scheduled_at,
     }

@@ -72,11 +72,11 @@ impl Status {
     }
 
     fn sessions(&self) -> Table {
-        let mut table = Table::titled(["start", "told", "mail", "whatsapp", "session"]);
+        let mut table = Table::titled(["start", "due", "mail", "whatsapp", "session"]);
         for session in &self.upcoming {
             table.row([
                 Cell::new(self.start(session)),
-                Cell::new(self.told(session)),
+                self.due(session),
                 Cell::number(count(&session.mail)),
                 Cell::number(count(&session.whatsapp)),
                 Cell::cut(format!("{}: {}", session.id, session.title), 80),
@@ -95,19 +95,20 @@ impl Status {
         )
     }
 
-    /// When they are told, without the day where that is the start's.
-    fn told(&self, session: &Session) -> String {
+    /// From when on they are told, without the day where that is the start's; or that no pass tells them any more.
+    fn due(&self, session: &Session) -> Cell {
         let (zone, now) = self.clock;
         let start = zone.parse(&session.scheduled_at);
         match (start, session.opens) {
+            _ if session.is_lost => Cell::new("too late").styled(table::BAD),
             (Some(start), Some(opens)) => {
                 let same_day = zone.wall(start).date() == zone.wall(opens).date();
-                match same_day {
+                Cell::new(match same_day {
                     true => zone.wall(opens).format("%H:%M").to_string(),
                     false => time::to_the_minute(opens, zone, now),
-                }
+                })
             }
-            _ => "-".into(),
+            _ => Cell::new("-"),
         }
     }
 
@@ -164,9 +165,9 @@ impl Status {
         let shown = i64::try_from(need.messages.len()).unwrap_or(i64::MAX);
         let more = match need.count - shown {
             ..=0 => String::new(),
-            more => format!(
-                "\n{more} more: reminders log --since 24h --status failed (missed, unknown)"
-            ),
+            more => {
+                format!("\n{more} more: `reminders log --since 24h --status failed,missed,unknown`")
+            }
         };
         format!(
             "{} of the last 24 hours need{} a person\n{table}{more}",
@@ -177,13 +178,15 @@ impl Status {
 
     fn message(&self, message: &Message) -> [Cell; 4] {
         let entry = &message.entry;
-        let fault = entry.fault().map(|fault| format!("{fault}: "));
         let (session, user) = (entry.session_id, entry.user_id);
-        let prose = format!(
-            "session {session}, user {user}: {}{}",
-            fault.unwrap_or_default(),
-            message.command
-        );
+        let command = match message.command.starts_with("reminders explain") {
+            true => format!("see `{}`", message.command),
+            false => format!("then `{}`", message.command),
+        };
+        let fault = entry
+            .fault()
+            .unwrap_or_else(|| "no reason is recorded".into());
+        let prose = format!("session {session}, user {user}: {fault}; {command}");
         [
             Cell::number(entry.id),
             Cell::new(&entry.channel),
@@ -211,10 +214,12 @@ fn number(count: i64, is_bad: bool) -> Cell {
     }
 }
 
+/// `29/31`; of those told some may have left since.
 fn count(count: &Count) -> String {
-    match count.told {
-        0 => count.participants.to_string(),
-        told => format!("{told}/{}", count.participants),
+    match (count.told, count.participants) {
+        (0, participants) => participants.to_string(),
+        (told, participants) if told > participants => format!("{told} ({participants} left)"),
+        (told, participants) => format!("{told}/{participants}"),
     }
 }
 
