@@ -265,7 +265,7 @@ fn limit(text: &str) -> Result<usize, String> {
 /// A time within the years that every database and time zone can hold.
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let example = "give a time such as 2026-11-23T16:00:00+07:00";
-    let time = DateTime::parse_from_rfc3339(text).map_err(|error| format!("{error}; {example}"))?;
+    let time = DateTime::parse_from_rfc3339(text).map_err(|_| example)?;
     let time = time.to_utc();
     if YEARS.contains(&time.year()) {
         Ok(time)

@@ -1,7 +1,7 @@
 //! What looks at the record of what was sent, or changes it.
 
 use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, Utc};
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{Format, YEARS, instant, limit, session};
 use crate::{
@@ -94,13 +94,14 @@ pub struct Log {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["ids", "failed"]).required(true))]
 pub struct Retry {
     /// The ids of the messages, as `reminders log` has them
-    #[arg(value_name = "ID", value_parser = message, required_unless_present = "failed")]
+    #[arg(value_name = "ID", value_parser = message)]
     pub ids: Vec<i64>,
 
     /// All that have failed and whose session has not started
-    #[arg(long, conflicts_with = "ids")]
+    #[arg(long)]
     pub failed: bool,
 
     /// With --failed: those of this session only

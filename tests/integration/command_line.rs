@@ -141,6 +141,38 @@ fn a_number_that_is_none_is_named_with_what_it_should_be() {
 }
 
 #[test]
+fn what_cannot_be_done_is_said_without_what_is_beside_it() {
+    let platform = Platform::seed();
+    let run = platform.run(&["send", "--now", "tomorrow"]).exits(2);
+    let cure = "'tomorrow' for '--now <RFC3339>': give a time such as 2026-11-23T16:00:00+07:00";
+    assert!(run.stderr.contains(cure), "{}", run.stderr);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = platform.command(&["log"]).stdout(full).output().unwrap();
+    let run = Run::of(&["log"], output).exits(1);
+    assert!(
+        run.stderr.contains("could not write to stdout"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains("ledger"), "{}", run.stderr);
+    let platform = platform.set("MAIL_MAILER", "log");
+    for (channel, to, why) in [
+        (
+            "mail",
+            "budi@example.org",
+            "mail is off (MAIL_MAILER=log): ",
+        ),
+        ("whatsapp", "081234567890", "whatsapp is off (TWILIO_SID, "),
+    ] {
+        let run = platform.run(&["test", channel, to]).exits(78);
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn the_summary_in_json_has_the_documented_fields_busy_or_idle() {
     let smtp = Smtp::start();
     let platform = due(&smtp);
