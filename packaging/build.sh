@@ -72,9 +72,9 @@ Section: web
 Priority: optional
 Description: reminders of course sessions by email and WhatsApp
  Tells every participant of a course session, one hour before it starts, by
- email and by WhatsApp, exactly once. Works on the database of a Laravel course
- platform (SQLite, PostgreSQL, MySQL or MariaDB), started every minute by cron or
- a systemd timer.
+ email and by WhatsApp. Works on the database of a Laravel course platform
+ (SQLite, PostgreSQL, MySQL or MariaDB), started every minute by cron or a
+ systemd timer.
 CONTROL
 
 mkdir -p target/debian

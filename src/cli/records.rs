@@ -119,7 +119,7 @@ pub struct Retry {
 
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// What started longer ago than this, such as 90d; 2 days at least
+    /// What started longer ago than this, such as 90d
     #[arg(long, value_name = "TIME", value_parser = age)]
     pub older_than: Duration,
 
