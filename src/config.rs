@@ -13,7 +13,7 @@ pub use self::{
     database::Database,
     environment::Sources,
     mail::{Mail, MailTransport, Smtp, Tls},
-    problem::Problem,
+    problem::{Problem, wrong_settings},
     reminder::{InDoubt, Locale, Reminder},
     whatsapp::{ContentSids, Twilio, Whatsapp, WhatsappTransport},
 };

@@ -21,7 +21,7 @@ mod with;
 mod write;
 
 use anyhow::{Result, bail};
-use diesel::QueryResult;
+use diesel::{QueryResult, dsl::sql, expression::SqlLiteral, sql_types::Text};
 use log::debug;
 
 use crate::{
@@ -66,6 +66,12 @@ diesel::define_sql_function! {
     /// The same for texts.
     #[sql_name = "coalesce"]
     fn text_or(first: diesel::sql_types::Text, otherwise: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+/// A time as text, in its own digits, since a row with an impossible date must not hide the others. (`CHAR(19)`: the only
+/// cast that means the same on every database.)
+pub fn digits(column: &str) -> SqlLiteral<Text> {
+    sql(&format!("CAST({column} AS CHAR(19))"))
 }
 
 /// How many values a query is given at once: databases limit them.

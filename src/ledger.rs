@@ -3,6 +3,7 @@
 
 pub mod claim;
 pub mod close;
+pub mod columns;
 pub mod correct;
 pub mod delivery;
 pub mod enqueue;
@@ -23,7 +24,9 @@ use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
     NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
-    TextExpressionMethods, sql_types::Bool,
+    TextExpressionMethods,
+    expression::SqlLiteral,
+    sql_types::{Bool, Text},
 };
 
 pub use self::{
@@ -31,7 +34,7 @@ pub use self::{
     standing::{Standing, standing},
 };
 use crate::{
-    db::{Backend, Db, schema::session_reminder_deliveries as ledger, text_or},
+    db::{self, Backend, Db, schema::session_reminder_deliveries as ledger, text_or},
     time::WallRange,
 };
 
@@ -153,6 +156,11 @@ fn starts_in(walls: &[WallRange]) -> Condition {
     let any = |any: Condition, range: Condition| -> Condition { Box::new(any.or(range)) };
     let ranges = walls.iter().map(range).reduce(any);
     ranges.unwrap_or_else(|| Box::new(false.into_sql::<Bool>()))
+}
+
+/// The start that a row tells of, in the platform's digits.
+fn start_digits() -> SqlLiteral<Text> {
+    db::digits("session_reminder_deliveries.scheduled_at")
 }
 
 /// How long a row waits after its `attempts`-th try: 1, 2, 5, then 10 minutes.

@@ -9,13 +9,14 @@ use diesel::{
     AggregateExpressionMethods, BoolExpressionMethods, ExpressionMethods,
     NullableExpressionMethods, QueryDsl, QueryResult, RunQueryDsl,
     dsl::{exists, insert_into, not, sql},
+    expression::SqlLiteral,
     sql_types::Text,
     update,
 };
 
 use crate::{
     db::{
-        AT_ONCE, Db, Lossy, coalesce,
+        self, AT_ONCE, Db, Lossy, coalesce,
         schema::{session_reminder_deliveries as ledger, session_reminder_logs as logs},
     },
     ledger::{REMINDER, WINDOW_PASSED, status},
@@ -28,6 +29,11 @@ use crate::{
 pub const TABLE: &str = "session_reminder_logs";
 
 const DAY: Duration = Duration::days(1);
+
+/// When something was sent, in the log's own digits.
+fn sent_at_digits() -> SqlLiteral<Text> {
+    db::digits("session_reminder_logs.sent_at")
+}
 
 /// The sessions among those that start from the first of `starts` to the second which Laravel has reminded of: its log has
 /// a row from inside the window, and it is not ours, since the ledger has never had a reminder of this lead for the session.
@@ -76,10 +82,7 @@ fn not_ours(
             )
             .lt(1),
         )
-        .select((
-            logs::course_session_id,
-            sql::<Text>("CAST(session_reminder_logs.sent_at AS CHAR(19))"),
-        ))
+        .select((logs::course_session_id, sent_at_digits()))
         .load(db)?;
     let text = |(id, text): (i64, Lossy)| (id, text.into());
     Ok(rows.into_iter().map(text).collect())
@@ -118,7 +121,7 @@ impl Entry {
         let rows: Vec<(Lossy, Lossy)> = logs::table
             .filter(logs::course_session_id.eq(session))
             .select((
-                sql::<Text>("CAST(session_reminder_logs.sent_at AS CHAR(19))"),
+                sent_at_digits(),
                 sql::<Text>("CAST(session_reminder_logs.recipients_count AS CHAR(20))"),
             ))
             .load(db)?;
@@ -160,9 +163,7 @@ pub fn newest_of_laravel(db: &mut Db, has_ledger: bool) -> QueryResult<Option<St
     let newest = logs::table
         .order(logs::sent_at.desc())
         .limit(1)
-        .select(sql::<Text>(
-            "CAST(session_reminder_logs.sent_at AS CHAR(19))",
-        ));
+        .select(sent_at_digits());
     let ours = ledger::table
         .filter(ledger::course_session_id.eq(logs::course_session_id))
         .filter(ledger::kind.eq(REMINDER))

@@ -5,13 +5,15 @@
 //! config     the environment and Laravel's .env, read once and checked
 //! cli        the arguments, and the help
 //! commands   a file or folder per command
-//! pass       one minute's work: correct, enqueue, claim, deliver, record, channel by channel
-//! ledger     every query on our table: what is owed to whom, and what became of it
-//! platform   the seam to the platform: the views session_participants and session_cancellations, and the profiles
-//! legacy     the log of the Laravel command that this program replaces
+//! pass       one minute's work: correct, enqueue, claim, deliver, record, both channels side by side
+//! ledger     the queries on our table: what is owed to whom, and what became of it
+//! platform   the seam to the platform: the views session_participants and session_cancellations, the profiles, and its own
+//!            tables where somebody asks why
+//! legacy     the log of the Laravel command that this program replaces, held against the ledger
 //! message    what a participant reads;  mail, whatsapp  how it is handed over;  outcome  what became of that;  gate  when it leaves
 //! health     the ping to a watcher;  metrics  the Prometheus file;  interrupt  SIGTERM and SIGINT
-//! db         which database it is;  time  wall clocks and instants;  phone, text, table, lock, output, exit  what they say
+//! db         which database it is;  time  wall clocks and instants;  lock  one pass at a time on a host
+//! phone, text, table, output, exit  what they say
 //! ```
 //!
 //! Data flows one way: `send` → enqueue → claim → render → deliver → record → exit code.
@@ -55,7 +57,7 @@ use crate::{
         check, completions, demo, explain, man, migrate, opt_in, preview, prune, report, retry,
         send, status, templates, test,
     },
-    config::{Config, Problem, Watch},
+    config::{Config, Problem, Watch, wrong_settings},
     exit::Exit,
 };
 
@@ -129,19 +131,13 @@ fn configure(cli: &Cli) -> Result<Config> {
             && !args.dry_run
         {
             let watch = Watch::load(&cli.env_files, &environment, &folder);
-            send::could_not_begin(&watch, Exit::Config, &names(&problems));
+            send::could_not_begin(&watch, Exit::Config, &wrong_settings(&problems));
         }
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         exit::error(Exit::Config, lines.join("\n"))
     })?;
     check_templates(&mut config);
     Ok(config)
-}
-
-/// Which settings are wrong, without what they hold.
-fn names(problems: &[Problem]) -> String {
-    let names = problems.iter().map(|problem| problem.variable.as_str());
-    format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
 }
 
 /// The user's own templates are tried now, since a broken one is to be known before the first session is due.

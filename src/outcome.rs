@@ -93,6 +93,26 @@ impl Outcome {
 }
 
 #[cfg(test)]
+impl Outcome {
+    /// What it is called in tests, and why it is none that was sent.
+    pub fn class(&self) -> (&'static str, Option<&Fault>) {
+        let (name, fault) = match self {
+            Outcome::Sent { .. } => return ("sent", None),
+            Outcome::Retry { fault, .. } => ("retry", fault),
+            Outcome::Busy(fault) => ("busy", fault),
+            Outcome::Failed(fault) => ("failed", fault),
+            Outcome::Refused(fault) => ("refused", fault),
+            Outcome::OptedOut(fault) => ("opted out", fault),
+            Outcome::InDoubt(fault) => ("in doubt", fault),
+            Outcome::Stopped(fault) => ("stopped", fault),
+            Outcome::Missed(fault) => ("missed", fault),
+            Outcome::Cancelled(fault) => ("cancelled", fault),
+        };
+        (name, Some(fault))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

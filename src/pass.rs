@@ -1,4 +1,13 @@
 //! One pass: what a dead pass left, what is due now, what can no longer be told; then both channels side by side.
+//!
+//! ```text
+//! due        what is due and what was overlooked;  window  when that is;  dry_run  what a pass would do
+//! prepare    what is due gets its rows, and what has changed its corrections (correct)
+//! deliver    a thread for each channel
+//! drain      a channel's coordinator: takes the next rows (take, roster, budget), has them delivered, records them (account)
+//! lines      a thread for each connection: a line, fed from jobs; by mail a post;  breaker  when to stop the channel
+//! follow_up  what Twilio says later;  opt_out  who has told it to stop;  summary  what the pass did
+//! ```
 
 mod account;
 pub mod again;
@@ -8,6 +17,7 @@ pub mod correct;
 mod deliver;
 mod drain;
 pub mod dry_run;
+pub mod due;
 mod follow_up;
 mod jobs;
 pub mod line;
@@ -17,7 +27,7 @@ mod lines;
 mod model;
 mod opt_out;
 mod post;
-pub mod prepare;
+mod prepare;
 mod roster;
 pub mod summary;
 pub mod take;
@@ -34,7 +44,6 @@ use log::warn;
 pub use self::budget::Budget;
 use self::{
     deliver::Told,
-    prepare::Glance,
     summary::{Channels, Summary},
     window::Window,
 };
@@ -42,7 +51,7 @@ use crate::{
     config::{self, Config},
     db::{self, Db},
     interrupt::Interrupt,
-    ledger::{self, Channel, Scope, enqueue},
+    ledger::{Channel, Scope},
     legacy,
     time::{Clock, Zone},
 };
@@ -140,38 +149,6 @@ impl Pass<'_> {
             .last()
             .map_or((now, now), |window| window.starts(now))
     }
-}
-
-/// Whether there is anything to do. Reads only.
-pub fn anything_due(db: &mut Db, pass: &Pass) -> QueryResult<bool> {
-    let now = pass.clock.now();
-    let owed = |db: &mut Db| match prepare::glance(db, pass, now)? {
-        Glance::Nothing => Ok(false),
-        Glance::Maybe => anybody_owed(db, pass, now),
-        Glance::Owed => Ok(true),
-    };
-    Ok(ledger::has_open_rows(db)?
-        || owed(db)?
-        || follow_up::any(db, pass)?
-        || correct::any(db, pass, now)?)
-}
-
-/// Whether a reminder is due, or was overlooked.
-fn anybody_owed(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<bool> {
-    let channels = pass.channels();
-    for window in pass.windows() {
-        let due = prepare::due(db, pass, &window, now)?;
-        if let Some(why) = pass.off(Channel::Mail)
-            && prepare::is_mail_off(pass)
-            && enqueue::any(db, &due, &[Channel::Mail])?
-        {
-            warn!("reminders are due, but no mail is sent: the mail channel is off ({why})");
-        }
-        if enqueue::any(db, &due, &channels)? {
-            return Ok(true);
-        }
-    }
-    Ok(!prepare::overlooked(db, pass, now)?.is_empty())
 }
 
 /// Does everything that is due.

@@ -22,7 +22,7 @@ pub fn explain(db: &mut Db, error: anyhow::Error, what: &'static str) -> anyhow:
         .filter(|name| !relations.iter().any(|found| found == name))
         .collect();
     if missing.is_empty() {
-        return error.context(what);
+        return of_ledger(db, error.context(what));
     }
     exit::error(
         Exit::Config,
@@ -31,6 +31,15 @@ pub fn explain(db: &mut Db, error: anyhow::Error, what: &'static str) -> anyhow:
             missing.join(", ")
         ),
     )
+}
+
+/// Of an error about a column that the ledger lacks: which one that is; else the error itself.
+pub fn of_ledger(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
+    if db::cure(&error).is_none() {
+        return error;
+    }
+    let lacking = ledger::columns::lacking(db).unwrap_or_default();
+    ledger::columns::check(&lacking).err().unwrap_or(error)
 }
 
 /// A message that cannot be made: it names the operator's own template, and the line. Those were tried when the settings

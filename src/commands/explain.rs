@@ -15,6 +15,7 @@ use self::{
     conclusion::Conclusion,
     rules::{Rule, Verdict},
 };
+use super::cause;
 use crate::{
     cli,
     commands::{log, session::Session},
@@ -39,7 +40,8 @@ pub fn run(config: &Config, args: &cli::Explain) -> Result<Exit> {
         channel: None,
     };
     let pass = Pass::to_look(config, zone, clock, scope);
-    let case = Case::read(&mut db, &pass, args.session, &args.user)?;
+    let case = Case::read(&mut db, &pass, args.session, &args.user)
+        .map_err(|error| cause::of_ledger(&mut db, error))?;
     output::print(args.format, &Answer::new(case))?;
     Ok(Exit::Ok)
 }

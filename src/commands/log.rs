@@ -46,7 +46,11 @@ fn wanted(db: &mut Db, args: &cli::Log, zone: Zone) -> Result<Wanted> {
     if let Some(session) = args.session {
         session::check(db, session, zone)?;
     }
-    let user = args.user.as_deref().map(|who| user(db, who)).transpose()?;
+    let user = args
+        .user
+        .as_deref()
+        .map(|who| user(db, who, zone))
+        .transpose()?;
     Ok(Wanted {
         session: args.session,
         user,
@@ -56,15 +60,29 @@ fn wanted(db: &mut Db, args: &cli::Log, zone: Zone) -> Result<Wanted> {
     })
 }
 
-/// The user that `who` names. Where the platform keeps its users elsewhere, an id is taken as it is.
-fn user(db: &mut Db, who: &str) -> Result<i64> {
+/// The user that `who` names. Where the platform keeps its users elsewhere, an id is taken as it is; of one who is gone the
+/// ledger still knows.
+fn user(db: &mut Db, who: &str, zone: Zone) -> Result<i64> {
     let who = who.trim();
     let known = !db::columns(db, "users")?.is_empty();
-    let found = match (known, who.parse()) {
-        (true, _) => profile::user_id(db, who)?,
-        (false, id) => id.ok(),
+    let id: Option<i64> = who.parse().ok();
+    let found = match known {
+        true => profile::user_id(db, who)?,
+        false => id,
     };
-    found.ok_or_else(|| profile::unknown(who))
+    match (found, id) {
+        (Some(user), _) => Ok(user),
+        (None, Some(id)) if has_rows(db, id, zone) => Ok(id),
+        _ => Err(profile::unknown(who)),
+    }
+}
+
+fn has_rows(db: &mut Db, user: i64, zone: Zone) -> bool {
+    let wanted = Wanted {
+        user: Some(user),
+        ..Wanted::default()
+    };
+    journal::newest(db, &wanted, 1, zone, Utc::now()).is_ok_and(|rows| !rows.is_empty())
 }
 
 fn show(db: &mut Db, args: &cli::Log, wanted: &Wanted, zone: Zone) -> Result<Exit> {

@@ -153,6 +153,10 @@ fn make_ledger(
     } else {
         check_log(found)?;
     }
+    for column in &found.ledger_lacks {
+        script.run(format!("ALTER TABLE {LEDGER} ADD COLUMN {column};"));
+        script.step(format!("added {LEDGER}.{}", ledger::columns::name(column)));
+    }
     if !missing.is_empty() {
         script
             .statements

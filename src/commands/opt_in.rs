@@ -24,6 +24,7 @@ use crate::{
 #[derive(Serialize)]
 struct Answer {
     user_id: i64,
+    /// Whole only where it was stored just now: whoever typed it sees what it has become.
     phone: Option<String>,
     whatsapp_opt_in: bool,
 }
@@ -61,7 +62,7 @@ pub fn opt_out(config: &Config, args: &cli::OptOut) -> Result<Exit> {
         .context("could not store the opt-out")?;
     let answer = Answer {
         user_id: profile.user_id,
-        phone: profile.phone,
+        phone: profile.phone.as_deref().map(text::mask_phone),
         whatsapp_opt_in: false,
     };
     output::print(args.format, &answer)?;
@@ -136,11 +137,8 @@ fn opt_in_all(db: &mut Db, config: &Config, file: &Path, format: Format) -> Resu
 fn fields(line: &[u8], is_first: bool) -> Result<Option<StringRecord>> {
     let line = str::from_utf8(line)
         .context("this is no UTF-8 text: save the file as CSV in UTF-8, or correct the line")?;
-    // As spreadsheets write it where a comma stands in numbers.
-    let delimiter = match line.contains(';') && !line.contains(',') {
-        true => b';',
-        false => b',',
-    };
+    // Spreadsheets write a semicolon where the comma is in numbers.
+    let delimiter = if line.contains(',') { b',' } else { b';' };
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .has_headers(false)

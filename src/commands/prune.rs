@@ -15,8 +15,8 @@ use crate::{
     exit::Exit,
     ledger::prune,
     output,
-    pass::prepare::FORGOTTEN,
-    platform,
+    pass::due::FORGOTTEN,
+    platform, table,
     time::DIGITS,
 };
 
@@ -48,17 +48,13 @@ impl fmt::Display for Pruned {
             rows, before, zone, ..
         } = self;
         let noun = if *rows == 1 { "row" } else { "rows" };
-        write!(
-            f,
-            "{verb} {rows} {noun} of sessions that started before {before} ({zone})"
-        )?;
-        match self.kept {
-            true => write!(
-                f,
-                "; later ones are kept, since a pass still looks back at them"
-            ),
-            false => Ok(()),
-        }
+        let kept = match self.kept {
+            true => "; later ones are kept, since a pass still looks back at them",
+            false => "",
+        };
+        let said =
+            format!("{verb} {rows} {noun} of sessions that started before {before} ({zone}){kept}");
+        table::prose([said]).fmt(f)
     }
 }
 

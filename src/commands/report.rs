@@ -16,7 +16,10 @@ use self::{
     people::{People, Row},
     summary::Summary,
 };
-use super::session::{self, Ground, Session};
+use super::{
+    cause,
+    session::{self, Ground, Session},
+};
 use crate::{
     cli::{self, ReportFormat},
     config::Config,
@@ -38,7 +41,8 @@ pub fn run(config: &Config, args: &cli::Report) -> Result<Exit> {
     let zone = platform::zone(config, &mut db)?;
     let clock = Clock::starting_at(args.now.unwrap_or(host), host);
     let pass = Pass::to_look(config, zone, clock, Scope::default());
-    let report = Report::read(&mut db, &pass, args.session)?;
+    let report = Report::read(&mut db, &pass, args.session)
+        .map_err(|error| cause::of_ledger(&mut db, error))?;
     match args.format {
         ReportFormat::Text => output::line(&report)?,
         ReportFormat::Csv => output::line(&sheet::csv(&report, zone)?)?,
@@ -134,7 +138,7 @@ impl Report {
         for row in &self.participants {
             let (mail, whatsapp) = (row.mail.state.cell(), row.whatsapp.state.cell());
             let name = Cell::cut(&row.name, 30);
-            table.row([name, mail, whatsapp, Cell::new(&row.note)]);
+            table.row([name, mail, whatsapp, Cell::new(row.remarks())]);
         }
         table
     }

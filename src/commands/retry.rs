@@ -23,12 +23,9 @@ use crate::{
     outcome::Fault,
     output,
     pass::{Pass, again},
-    platform, text,
+    platform, table,
     time::{Clock, Zone},
 };
-
-/// The longest answer, in characters.
-const LONGEST: usize = 1000;
 
 /// What became of the wish to send one message again.
 #[derive(Debug, Serialize)]
@@ -49,11 +46,10 @@ struct Answers(Vec<Answer>);
 
 impl fmt::Display for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.0.iter().map(Answer::line).collect();
-        match lines.is_empty() {
-            true => f.write_str("nothing has failed of what is still ahead"),
-            false => f.write_str(&lines.join("\n")),
+        if self.0.is_empty() {
+            return f.write_str("nothing has failed of what is still ahead");
         }
+        table::prose(self.0.iter().map(Answer::line)).fmt(f)
     }
 }
 
@@ -71,7 +67,7 @@ impl Answer {
 
     fn line(&self) -> String {
         let id = self.id;
-        let text = text::one_line(&self.text, LONGEST);
+        let text = &self.text;
         match (&self.channel, self.session_id, self.user_id) {
             (Some(channel), Some(session), Some(user)) => {
                 format!("{id}: {channel} for session {session}, user {user}: {text}")

@@ -28,7 +28,7 @@ use crate::{
     lock::{self, Attempt, Lock},
     output,
     pass::{
-        self, Budget, Pass, dry_run,
+        self, Budget, Pass, dry_run, due,
         summary::{Channels, Summary},
     },
     platform::{self, standing},
@@ -78,7 +78,8 @@ fn work(
         interrupt.listen();
         let mut db = db::open(&config.database)?;
         compare_clocks(&mut db)?;
-        let summary = pass::run(&mut db, &pass)?;
+        let summary =
+            pass::run(&mut db, &pass).map_err(|error| cause::of_ledger(&mut db, error))?;
         left.count(&config.watch, &mut db);
         summary
     } else {
@@ -145,7 +146,7 @@ fn glance(config: &Config, args: &cli::Send, clock: Clock) -> Result<(Zone, bool
         let zone = platform::zone(config, db)?;
         let pass = pass(config, args, clock, zone);
         check_views(config, db)?;
-        Ok((zone, pass::anything_due(db, &pass)?))
+        Ok((zone, due::anything(db, &pass)?))
     };
     if let Some(mut db) = db::glance(&config.database)
         && let Ok(answer) = look(&mut db)

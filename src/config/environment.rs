@@ -15,9 +15,13 @@ use super::{
 /// separated as in `PATH`.
 const ENV_FILE: &str = "REMINDERS_ENV_FILE";
 
+/// What tells a Laravel application's folder from others that hold an env file.
+pub const PLATFORM: &str = "config/app.php";
+
 /// Everything that is set, nearest first: the real environment, then the env files in the order they were named.
 pub struct Environment {
-    /// The folder of the first env file, or of the first that this one names; else the working directory.
+    /// The folder of the first env file beside which there is a `config/app.php`; without one that of the first env file,
+    /// or of the first that this one names; else the working directory.
     pub project: PathBuf,
     layers: Vec<Layer>,
 }
@@ -69,7 +73,7 @@ impl Environment {
             let found = named.iter().filter_map(|file| read.add(file, cwd).err());
             problems.extend(found.flatten());
         }
-        if let Some(project) = project {
+        if let Some(project) = read.platform().or(project) {
             read.layers[0].folder.clone_from(&project);
             read.project = project;
         }
@@ -78,6 +82,15 @@ impl Environment {
         } else {
             Err(problems)
         }
+    }
+
+    /// The folder of the first env file that has Laravel's configuration beside it.
+    fn platform(&self) -> Option<PathBuf> {
+        let files = self.layers.iter().filter(|layer| layer.file.is_some());
+        let mut folders = files.map(|layer| &layer.folder);
+        folders
+            .find(|folder| folder.join(PLATFORM).exists())
+            .cloned()
     }
 
     /// What the variable means: `None` where it is not set, empty or `null`.
@@ -115,7 +128,8 @@ impl Environment {
         let folder = self
             .find(name)
             .map_or(&self.project, |(layer, _)| &layer.folder);
-        folder.join(path)
+        // Without a `.` that would only be shown.
+        folder.join(path).components().collect()
     }
 
     /// The nearest layer decides alone: an empty variable in the real environment hides that of a file, as in Laravel.
@@ -324,6 +338,8 @@ mod tests {
         assert_eq!(read.resolve("C", "x"), folder.path().join("b/x"));
         assert_eq!(read.resolve("A", "x"), folder.path().join("a/x"));
         assert_eq!(read.resolve("A", "/x"), Path::new("/x"));
+        let here = read.resolve("C", "./x/.");
+        assert_eq!(here.to_str(), folder.path().join("b/x").to_str());
     }
 
     #[test]
@@ -375,6 +391,29 @@ mod tests {
         assert_eq!(read.resolve("C", "x"), lms.join("x"));
         assert_eq!(read.resolve("D", "x"), lms.join("x"));
         assert_eq!(read.resolve("A", "x"), folder.path().join("etc/x"));
+    }
+
+    #[test]
+    fn the_project_is_where_the_platforms_configuration_lies() {
+        let folder = folder(&[
+            ("etc/one", b"A=1"),
+            ("etc/naming", b"REMINDERS_ENV_FILE=../lms/.env"),
+            ("other/.env", b""),
+            ("lms/.env", b"B=2"),
+            ("lms/config/app.php", b"<?php return [];"),
+        ]);
+        let project = |files: &[&str]| {
+            let files: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+            let read = Environment::read(&files, &map(&[]), folder.path()).unwrap();
+            read.project.strip_prefix(folder.path()).unwrap().to_owned()
+        };
+        assert_eq!(project(&["etc/one", "lms/.env"]), Path::new("lms"));
+        assert_eq!(
+            project(&["etc/one", "other/.env", "lms/.env"]),
+            Path::new("lms")
+        );
+        assert_eq!(project(&["etc/one", "etc/naming"]), Path::new("etc/../lms"));
+        assert_eq!(project(&["etc/one", "other/.env"]), Path::new("etc"));
     }
 
     #[test]

@@ -34,6 +34,12 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Which settings are wrong, without what they hold.
+pub fn wrong_settings(problems: &[Problem]) -> String {
+    let names = problems.iter().map(|problem| problem.variable.as_str());
+    format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
+}
+
 /// Safe for a terminal and a log line: control and invisible characters are escaped, long values cut.
 pub fn shown(value: &str) -> String {
     let start: String = value.chars().take(MAX_SHOWN).collect();

@@ -27,7 +27,10 @@ pub fn read(reader: &mut Reader) -> Option<Tz> {
 }
 
 fn of_platform(reader: &mut Reader) -> Option<Tz> {
-    let file = reader.environment().project.join("config/app.php");
+    let file = reader
+        .environment()
+        .project
+        .join(super::environment::PLATFORM);
     let source = match fs::read(&file) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if is_absent(&error) => return None,

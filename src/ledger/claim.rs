@@ -4,12 +4,11 @@ use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
     Queryable, RunQueryDsl,
-    dsl::sql,
     sql_types::{Nullable, Text, Timestamp},
     update,
 };
 
-use super::{Channel, Kind, Scope, close, is_still, of_session, status};
+use super::{Channel, Kind, Scope, close, is_still, of_session, start_digits, status};
 use crate::{
     db::{self, AnyOf, ByRow, Db, Lossy, schema::session_reminder_deliveries as ledger},
     outcome::Fault,
@@ -79,7 +78,7 @@ macro_rules! row {
             ledger::user_id,
             ledger::kind,
             ledger::lead_minutes,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            start_digits(),
             ledger::attempts,
             ledger::rendered_at,
             ledger::recipient,

@@ -14,7 +14,7 @@ use diesel::{
     sql_types::{Bool, Integer, Text, Timestamp},
 };
 
-use super::{Channel, Condition, Kind, of_session, status};
+use super::{Channel, Condition, Kind, of_session, start_digits, status};
 use crate::db::{Db, Lossy, schema::session_reminder_deliveries as ledger};
 
 /// What was told of a session.
@@ -49,11 +49,7 @@ pub fn said(
         .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::scheduled_at.ge(first))
         .filter(of_session(session))
-        .select((
-            ledger::course_session_id,
-            ledger::kind,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
-        ))
+        .select((ledger::course_session_id, ledger::kind, start_digits()))
         .distinct()
         .load(db)
 }
@@ -74,10 +70,7 @@ pub struct Owed {
 pub fn users(db: &mut Db, owed: &Owed, limit: i64) -> QueryResult<Vec<(i64, String)>> {
     let users = ledger::table
         .filter(wrong(db, owed))
-        .select((
-            ledger::user_id,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
-        ))
+        .select((ledger::user_id, start_digits()))
         .order(ledger::user_id)
         .limit(limit)
         .load::<(i64, Lossy)>(db)?;

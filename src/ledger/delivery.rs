@@ -53,7 +53,7 @@ macro_rules! delivery {
             ledger::channel,
             ledger::kind,
             ledger::lead_minutes,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            $crate::ledger::start_digits(),
             ledger::status,
             ledger::attempts,
             ledger::next_attempt_at,

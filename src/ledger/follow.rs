@@ -9,10 +9,10 @@ pub mod looks;
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
-    Queryable, RunQueryDsl, dsl::sql, sql_types::Text, update,
+    Queryable, RunQueryDsl, update,
 };
 
-use super::{AGAIN, Channel, Condition, Scope, of_session, starts_in, status};
+use super::{AGAIN, Channel, Condition, Scope, of_session, start_digits, starts_in, status};
 use crate::{
     db::{self, AT_ONCE, Db, Lossy, schema::session_reminder_deliveries as ledger},
     time::Zone,
@@ -123,7 +123,7 @@ fn load(db: &mut Db, rows: Condition, limit: i64) -> QueryResult<Vec<Taken>> {
             ledger::id,
             ledger::course_session_id,
             ledger::user_id,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            start_digits(),
             ledger::message_id.assume_not_null(),
             ledger::sent_at.assume_not_null(),
             ledger::delivery_status,

@@ -1,6 +1,6 @@
 //! What became of the messages of a session, or of one person in it.
 
-use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, dsl::sql, sql_types::Text};
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl};
 
 use super::delivery::{Delivery, delivery};
 use crate::db::{Db, schema::session_reminder_deliveries as ledger};

@@ -7,7 +7,7 @@ use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, NullableExpressionMethods,
     QueryDsl, QueryResult, RunQueryDsl,
     dsl::sql,
-    sql_types::{Bool, Text, Timestamp},
+    sql_types::{Bool, Timestamp},
 };
 
 use super::{

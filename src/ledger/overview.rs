@@ -17,7 +17,7 @@ use super::{
     Channel, Condition, REMINDER,
     delivery::{Delivery, delivery},
     journal::OUTAGE,
-    status,
+    start_digits, status,
 };
 use crate::{
     db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
@@ -242,7 +242,7 @@ pub fn told(db: &mut Db, sessions: &[i64]) -> QueryResult<Vec<Told>> {
             ledger::channel,
             ledger::status,
             ledger::lead_minutes,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            start_digits(),
             count_star(),
         ))
         .load(db)

@@ -3,10 +3,10 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
-    Queryable, RunQueryDsl, dsl::sql, sql_types::Text,
+    Queryable, RunQueryDsl,
 };
 
-use super::{CORRECTED, Channel, REMINDER, status};
+use super::{CORRECTED, Channel, REMINDER, start_digits, status};
 use crate::db::{Db, Lossy, schema::session_reminder_deliveries as ledger};
 
 /// A row that stands for a participant's reminder.
@@ -56,7 +56,7 @@ pub fn standing(db: &mut Db, channel: Channel, sessions: Vec<i64>) -> QueryResul
             ledger::course_session_id,
             ledger::user_id,
             ledger::lead_minutes,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            start_digits(),
             ledger::status,
             ledger::next_attempt_at,
             ledger::error,

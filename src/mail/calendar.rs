@@ -59,7 +59,7 @@ pub struct Last(Option<(Key, String)>);
 type Key = (Event, i64, i64);
 
 impl Last {
-    /// As [`write`]; `from` must be the same each time.
+    /// As [`write()`]; `from` must be the same each time.
     pub fn write(
         &mut self,
         event: &Event,

@@ -180,18 +180,8 @@ mod tests {
     }
 
     fn class(outcome: &Outcome) -> (&'static str, &Fault) {
-        match outcome {
-            Outcome::Sent { .. } => panic!("no fault in {outcome:?}"),
-            Outcome::Retry { fault, .. } => ("retry", fault),
-            Outcome::Busy(fault) => ("busy", fault),
-            Outcome::Failed(fault) => ("failed", fault),
-            Outcome::Refused(fault) => ("refused", fault),
-            Outcome::OptedOut(fault) => ("opted out", fault),
-            Outcome::InDoubt(fault) => ("in doubt", fault),
-            Outcome::Stopped(fault) => ("stopped", fault),
-            Outcome::Missed(fault) => ("missed", fault),
-            Outcome::Cancelled(fault) => ("cancelled", fault),
-        }
+        let (name, fault) = outcome.class();
+        (name, fault.expect("a fault"))
     }
 
     #[test]

@@ -29,6 +29,8 @@ const PREPARE: Duration = Duration::from_secs(30);
 const DELIVERY: Duration = Duration::from_secs(45);
 /// The longest that a mail waits for the next one to travel with it.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// A round trip that is shorter is not worth a wait: falling asleep and waking up takes as long.
+const WORTHWHILE: Duration = Duration::from_millis(1);
 
 /// A connection that is kept from mail to mail, and opened again for the next mail when it was lost.
 pub struct Session {
@@ -123,10 +125,14 @@ pub struct Ready<'a> {
 }
 
 impl Ready<'_> {
-    /// How long to wait for a next mail that could travel with this one: no longer than it would take to send it apart.
-    /// `None`: the server takes no commands in groups.
+    /// How long to wait for a next mail that could travel with this one: no longer than it would take to send it apart,
+    /// zero where that is nothing. `None`: the server takes no commands in groups.
     pub fn patience(&self) -> Option<Duration> {
-        let patience = self.link.round_trip.min(PATIENCE);
+        let apart = self.link.round_trip;
+        let patience = match apart < WORTHWHILE {
+            true => Duration::ZERO,
+            false => apart.min(PATIENCE),
+        };
         self.link.pipelining.then_some(patience)
     }
 

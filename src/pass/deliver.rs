@@ -1,36 +1,28 @@
 //! Both channels side by side, each in its own thread with its own connection to the database, so that neither waits for
 //! the other. While they work, every minute brings what has become due meanwhile.
 
+mod shift;
+
 use std::{
     collections::BTreeSet,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::Ordering,
-        mpsc::{self, Receiver, Sender},
+        mpsc::{self, Receiver},
     },
-    thread::Builder,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::NaiveDateTime;
 use diesel::QueryResult;
 use indicatif::ProgressDrawTarget;
-use log::{error, info, warn};
 
-use super::{
-    Pass,
-    drain::{self, Report},
-    follow_up,
-    line::Transport,
-    prepare,
-    summary::{Channels, Tally},
-};
+use self::shift::{Event, Shift};
+use super::{Pass, follow_up, line::Transport, summary::Channels};
 use crate::{
     config,
-    db::{self, Db},
-    exit::{self, Exit},
+    db::Db,
+    exit::Exit,
     interrupt::{Interrupt, LOOK},
     ledger::{self, Channel},
     message::Renderer,
@@ -64,15 +56,7 @@ pub fn all(
     show_progress(db, pass)?;
     let asking = follow_up::start(db, pass, &transports)?;
     let (says, events) = mpsc::channel();
-    let mut shift = Shift {
-        pass,
-        renderer: Arc::new(renderer),
-        says,
-        begun: 0,
-        ready: transports.iter().map(|one| one.channel()).collect(),
-        working: Vec::new(),
-        told: Told::new(),
-    };
+    let mut shift = Shift::new(pass, renderer, says, &transports);
     shift.expect(more);
     let mut began = Instant::now();
     loop {
@@ -82,7 +66,7 @@ pub fn all(
         }
         let next = began + if shift.enqueues() { START } else { ROUND };
         match wait(&events, next, &pass.interrupt) {
-            Some(Event::Begun) => shift.begun += 1,
+            Some(Event::Begun) => shift.begun(),
             Some(Event::Ended(channel, report)) => shift.end(channel, report, channels),
             None if shift.enqueues() => shift.enqueue(db, channels),
             None if pass.interrupt.came() => {}
@@ -91,7 +75,7 @@ pub fn all(
                 began = Instant::now();
             }
         }
-        if shift.enqueues() && shift.begun >= shift.working.len() {
+        if shift.enqueues() && shift.have_all_begun() {
             shift.enqueue(db, channels);
         }
     }
@@ -121,143 +105,6 @@ fn wait<T>(events: &Receiver<T>, round: Instant, interrupt: &Interrupt) -> Optio
 /// The means of delivery of the channels that can work.
 type Transports = Vec<Arc<Transport<'static>>>;
 
-/// What a channel says.
-enum Event {
-    /// It has taken up its first rows.
-    Begun,
-    Ended(Channel, Report),
-}
-
-/// Who works.
-struct Shift<'a> {
-    pass: &'a Arc<Pass<'static>>,
-    renderer: Arc<Renderer>,
-    says: Sender<Event>,
-    /// How many channels have taken up their first rows.
-    begun: usize,
-    /// The channels that may begin, as soon as there is something to do.
-    ready: Vec<Channel>,
-    working: Vec<Channel>,
-    told: Told,
-}
-
-impl Shift<'_> {
-    /// Lets every channel begin that may and has something to do.
-    fn begin(&mut self, db: &mut Db, transports: &Transports, channels: &mut Channels) {
-        if self.pass.interrupt.came() {
-            return;
-        }
-        for transport in transports {
-            let channel = transport.channel();
-            if !self.ready.contains(&channel) || self.working.contains(&channel) {
-                continue;
-            }
-            let tally = channels.of(channel);
-            match self.start(db, transport, tally) {
-                Ok(true) => self.working.push(channel),
-                Ok(false) => {}
-                Err(error) => {
-                    warn!("{} could not start: {error:#}", channel.name());
-                    tally.stop(exit::of(&error), format!("{error:#}"));
-                    self.ready.retain(|other| *other != channel);
-                }
-            }
-        }
-    }
-
-    /// False where there is nothing to do.
-    fn start(
-        &self,
-        db: &mut Db,
-        transport: &Arc<Transport<'static>>,
-        tally: &mut Tally,
-    ) -> Result<bool> {
-        if !may_start(db, self.pass, tally, transport.channel())? {
-            return Ok(false);
-        }
-        let db = db::open(&self.pass.config.database)?;
-        let (pass, renderer) = (Arc::clone(self.pass), Arc::clone(&self.renderer));
-        let (transport, says) = (Arc::clone(transport), self.says.clone());
-        let work = move || {
-            // A pass that has gone wrong meanwhile no longer listens.
-            let say = |event| drop(says.send(event));
-            let begun = || say(Event::Begun);
-            let run = || drain::run(db, &pass, &transport, &renderer, &begun);
-            let report = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Report::of_bug());
-            say(Event::Ended(transport.channel(), report));
-        };
-        // Not scoped: one that hangs must not keep an interrupted pass from its end.
-        let started = Builder::new().spawn(work);
-        started.context("the host allows no more threads")?;
-        Ok(true)
-    }
-
-    /// Whether there are reminders that still are to get their rows. Those that an interrupted pass leaves get them from the
-    /// next one.
-    fn enqueues(&self) -> bool {
-        self.pass.enqueues.load(Ordering::Acquire) && !self.pass.interrupt.came()
-    }
-
-    /// Lets those who deliver know whether there will be more.
-    fn expect(&self, more: bool) {
-        self.pass.enqueues.store(more, Ordering::Release);
-    }
-
-    /// Nobody works, and there will be no more work; or an interrupted pass waits no longer.
-    fn is_over(&self) -> bool {
-        self.working.is_empty() && !self.enqueues() || self.pass.interrupt.is_over()
-    }
-
-    /// Makes the rows that are still to be made.
-    fn enqueue(&self, db: &mut Db, channels: &mut Channels) {
-        let made = prepare::enqueue_rest(db, self.pass, channels);
-        self.expect(false);
-        if let Err(error) = made.and_then(|()| show_progress(db, self.pass)) {
-            error!("could not enqueue all that is due: {error}");
-            for channel in self.pass.channels() {
-                let tally = channels.of(channel);
-                tally.exit = tally.exit.max(Some(Exit::TryLater));
-            }
-        }
-    }
-
-    /// A channel has done what it could.
-    fn end(&mut self, channel: Channel, report: Report, channels: &mut Channels) {
-        self.working.retain(|other| *other != channel);
-        // One that found nothing waits for the next round: what seems to wait is being claimed by another host.
-        if report.tally.stopped.is_some() || report.tally.is_empty() {
-            self.ready.retain(|other| *other != channel);
-        }
-        channels.of(channel).add(report.tally);
-        self.told.extend(report.told);
-    }
-
-    /// A minute has passed.
-    fn round(&mut self, db: &mut Db, transports: &Transports, channels: &mut Channels) {
-        match prepare::run(db, self.pass, channels) {
-            Ok(more) => self.expect(more),
-            Err(error) => warn!("could not look for what has become due meanwhile: {error}"),
-        }
-        let all = transports.iter().map(|one| one.channel());
-        self.ready = all
-            .filter(|channel| channels.of(*channel).stopped.is_none())
-            .collect();
-    }
-
-    /// An interrupted pass has left work behind, or might have: the next one looks.
-    fn leave(&self, transports: &Transports, channels: &mut Channels) {
-        if !self.pass.interrupt.came() {
-            return;
-        }
-        for transport in transports {
-            let tally = channels.of(transport.channel());
-            let words = tally.stopped.take();
-            let words = words.unwrap_or_else(|| self.pass.interrupt.words());
-            tally.stop(Exit::TryLater, words);
-        }
-    }
-}
-
 /// A bar on the terminal, where there is much to do and somebody watches.
 fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
     if !pass.show_progress {
@@ -278,15 +125,11 @@ fn show_progress(db: &mut Db, pass: &Pass) -> QueryResult<()> {
 /// The means of delivery of every channel that can work; what keeps the others from it is noted.
 fn transports(pass: &Pass<'static>, channels: &mut Channels) -> Transports {
     let mut transports = Vec::new();
-    let broken = |problems: &[config::Problem]| {
-        let names = problems.iter().map(|problem| problem.variable.as_str());
-        format!("wrong settings: {}", names.collect::<Vec<_>>().join(", "))
-    };
     match &pass.config.mail {
         config::Channel::On(mail) => transports.push(Transport::Mail(mail)),
         config::Channel::Broken(problems) => channels
             .of(Channel::Mail)
-            .stop(Exit::Config, broken(problems)),
+            .stop(Exit::Config, config::wrong_settings(problems)),
         config::Channel::Off(_) => {}
     }
     match &pass.config.whatsapp {
@@ -298,21 +141,9 @@ fn transports(pass: &Pass<'static>, channels: &mut Channels) -> Transports {
         }
         config::Channel::Broken(problems) => channels
             .of(Channel::Whatsapp)
-            .stop(Exit::Config, broken(problems)),
+            .stop(Exit::Config, config::wrong_settings(problems)),
         config::Channel::Off(_) => {}
     }
     transports.retain(|transport| pass.scope.includes(transport.channel()));
     transports.into_iter().map(Arc::new).collect()
-}
-
-/// Whether a channel has work, and is not held back after it broke down.
-fn may_start(db: &mut Db, pass: &Pass, tally: &mut Tally, channel: Channel) -> QueryResult<bool> {
-    let now = pass.clock.now();
-    let database = &pass.config.database;
-    if let Some(reason) = db::again(db, database, |db| ledger::held(db, channel, now))? {
-        info!("{}: {reason}", channel.name());
-        tally.stop(Exit::TryLater, reason);
-        return Ok(false);
-    }
-    Ok(!pass.budget.is_empty() && ledger::claim::count(db, channel, &pass.scope, now)? > 0)
 }

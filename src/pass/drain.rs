@@ -5,12 +5,13 @@
 //! line are claimed, one on its way and one ready, so that a crash leaves at most that many in doubt.
 
 mod closing;
+mod events;
+mod exchange;
 mod overdue;
 mod winding_up;
 
 use std::{
     collections::BTreeSet,
-    mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,27 +22,24 @@ use std::{
 };
 
 use chrono::NaiveDateTime;
-use log::{Level, info, log, warn};
 
-use self::{overdue::Awake, winding_up::same};
+use self::overdue::Awake;
 use super::{
     Pass,
-    account::{self, Finished},
-    budget,
+    account::Finished,
+    jobs::Jobs,
     line::{Job, Transport},
     lines::{Event, Lines},
-    opt_out,
     roster::Roster,
     summary::Tally,
-    take,
 };
 use crate::{
     db::{self, Db},
     exit::Exit,
     interrupt::LOOK,
-    ledger::{self, Channel, Stop, claim},
+    ledger::{self, Channel, Stop},
     message::Renderer,
-    outcome::{Fault, Outcome},
+    outcome::Fault,
 };
 
 /// A pass takes no new work after this.
@@ -169,9 +167,7 @@ impl<'a> Coordinator<'a> {
         self.open_lines(1, lines);
         let mut first = true;
         loop {
-            if self.opening + self.outstanding.len() > 0 {
-                self.wait(events);
-            }
+            self.hear(events);
             let interrupted = self.pass.interrupt.came();
             if interrupted {
                 self.wind_up(&lines.jobs);
@@ -186,17 +182,9 @@ impl<'a> Coordinator<'a> {
                 self.open_lines(more, lines);
                 first = false;
             }
-            let claimed = self.exchange();
+            self.hand_out(&lines.jobs);
             let opened = self.open > 0 || self.opening == 0 || interrupted || self.report.hung;
-            let idle = claimed.is_empty() && self.outstanding.is_empty() && opened;
-            if !claimed.is_empty()
-                && let Some(begun) = self.begun.take()
-            {
-                begun();
-            }
-            let jobs: Vec<Shared> = claimed.into_iter().map(Arc::new).collect();
-            self.outstanding.extend(jobs.iter().cloned());
-            lines.jobs.put(jobs.into_iter());
+            let idle = self.outstanding.is_empty() && opened;
             if idle && !enqueues {
                 return self.finish();
             }
@@ -204,6 +192,20 @@ impl<'a> Coordinator<'a> {
                 thread::sleep(LOOK);
             }
         }
+    }
+
+    /// Records what came back, and gives the lines what is claimed next: they have work before it is counted.
+    fn hand_out(&mut self, queue: &Jobs) {
+        let (claimed, recorded) = self.exchange();
+        if !claimed.is_empty()
+            && let Some(begun) = self.begun.take()
+        {
+            begun();
+        }
+        let jobs: Vec<Shared> = claimed.into_iter().map(Arc::new).collect();
+        self.outstanding.extend(jobs.iter().cloned());
+        queue.put(jobs.into_iter());
+        self.count(recorded);
     }
 
     /// Whether there may soon be rows that this channel could take.
@@ -226,148 +228,6 @@ impl<'a> Coordinator<'a> {
         known.then(|| lines.min(waiting).saturating_sub(1))
     }
 
-    fn waiting(&mut self) -> usize {
-        let waiting = claim::count(
-            self.db,
-            self.channel,
-            &self.pass.scope,
-            self.pass.clock.now(),
-        );
-        waiting.map_or(0, |count| usize::try_from(count).unwrap_or(0))
-    }
-
-    /// Waits for an event, and takes all that have come meanwhile; not long when a signal has come or a delivery
-    /// takes too long.
-    fn wait(&mut self, events: &Receiver<Event>) {
-        let mut first = events.recv_timeout(LOOK).ok();
-        self.awake.look();
-        while first.is_none() && !self.pass.interrupt.came() && !self.is_overdue() {
-            first = events.recv_timeout(LOOK).ok();
-            self.awake.look();
-        }
-        for event in first.into_iter().chain(events.try_iter()) {
-            self.note(event);
-        }
-    }
-
-    fn note(&mut self, event: Event) {
-        match event {
-            Event::Opened => {
-                self.opening -= 1;
-                self.open += 1;
-            }
-            Event::Refused(fault) => {
-                self.opening -= 1;
-                // A further line that is refused (a limit on connections) leaves the channel with those it has.
-                if self.open == 0 {
-                    self.stop(fault);
-                } else {
-                    info!(
-                        "{} goes on with {} lines: {fault}",
-                        self.channel.name(),
-                        self.open
-                    );
-                }
-            }
-            Event::Done(job, outcome) => self.done(job, outcome),
-            Event::Stopped(fault) => self.stop(fault),
-            Event::Untouched(job) => self.take_back(&job),
-        }
-    }
-
-    /// The answer to a delivery that was given up in doubt is still the true one; what was given back never left.
-    fn done(&mut self, job: Shared, outcome: Outcome) {
-        self.outstanding.retain(|other| !same(other, &job));
-        let earlier = self.finished.iter_mut().find(|one| same(&one.0, &job));
-        match earlier {
-            Some((_, None)) => {}
-            Some((_, given_up)) => *given_up = Some(outcome),
-            None => self.finished.push((job, Some(outcome))),
-        }
-    }
-
-    fn stop(&mut self, fault: Fault) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.fault.get_or_insert(fault);
-    }
-
-    /// Whether nothing more is to be claimed.
-    fn is_halted(&self) -> bool {
-        let broken = self.fault.is_some() || self.database.is_some();
-        broken || self.pass.interrupt.came() || self.pass.clock.elapsed() >= LONGEST
-    }
-
-    /// How many more rows may be claimed now.
-    fn room(&self) -> usize {
-        if self.is_halted() {
-            return 0;
-        }
-        (2 * self.open).saturating_sub(self.outstanding.len())
-    }
-
-    /// Records what came back and claims the next rows, in one transaction.
-    fn exchange(&mut self) -> Vec<Job> {
-        let room = self.pass.budget.take(self.room());
-        if room == 0 && self.finished.is_empty() {
-            return Vec::new();
-        }
-        let (pass, channel, finished) = (self.pass, self.channel, &self.finished);
-        let roster = &mut self.roster;
-        let (now, max_per_day) = (pass.clock.now(), self.transport.max_per_day());
-        let done = db::write(self.db, |db| {
-            let late = account::record(db, finished, now)?;
-            let room = room.min(budget::of_the_day(db, channel, max_per_day, now)?);
-            Ok((late, take::jobs(db, pass, channel, roster, room, now)?))
-        });
-        match done {
-            Ok((late, mut taken)) => {
-                if late > 0 {
-                    warn!("{late} outcomes came after the leases of their rows had ended");
-                }
-                taken.tally.say();
-                self.pass.budget.give_back(room - taken.jobs.len());
-                self.report.tally.add(taken.tally);
-                self.count();
-                taken.jobs
-            }
-            Err(error) => {
-                self.pass.budget.give_back(room);
-                // Said once: it is tried again and again, and what is lost in the end is said then.
-                let level = match self.database {
-                    None => Level::Warn,
-                    Some(_) => Level::Debug,
-                };
-                let name = self.channel.name();
-                log!(
-                    level,
-                    "{name}: could not record and claim in the database: {error}"
-                );
-                self.database.get_or_insert(error);
-                Vec::new()
-            }
-        }
-    }
-
-    /// Counts and says what has been recorded.
-    fn count(&mut self) {
-        for (job, outcome) in mem::take(&mut self.finished) {
-            let Some(outcome) = outcome else { continue };
-            let row = &job.claim.row;
-            if let (Outcome::Sent { .. }, Some(wall)) = (&outcome, job.wall())
-                && row.lead_minutes == self.pass.legacy_lead()
-            {
-                self.report.told.insert((row.session_id, wall));
-            }
-            if let Outcome::OptedOut(_) = outcome {
-                self.roster.forget();
-                opt_out::store(self.db, self.pass, row.id, row.session_id, row.user_id);
-            }
-            self.pass.bar.inc(1);
-            account::tell(self.channel, &job, &outcome);
-            account::tally(&mut self.report.tally, &outcome);
-        }
-    }
-
     fn finish(mut self) -> Report {
         for _ in 0..RECORD_TRIES {
             if self.finished.is_empty() || self.pass.interrupt.is_late() {
@@ -375,7 +235,8 @@ impl<'a> Coordinator<'a> {
             }
             thread::sleep(Duration::from_secs(1));
             db::reopen(self.db, &self.pass.config.database);
-            self.exchange();
+            let (_, recorded) = self.exchange();
+            self.count(recorded);
         }
         self.close_channel();
         self.report

@@ -9,7 +9,7 @@ use diesel::QueryResult;
 use serde::Serialize;
 
 use self::corrected::Corrected;
-use super::{Pass, line, prepare, roster, summary::Summary, take, window::Window};
+use super::{Pass, due, line, roster, summary::Summary, take, window::Window};
 use crate::{
     db::{AT_ONCE, Db},
     ledger::{self, Channel, Kind, Standing, claim, enqueue::Due, status},
@@ -154,7 +154,7 @@ fn due(
     now: DateTime<Utc>,
     plan: &mut Plan,
 ) -> QueryResult<()> {
-    let due = prepare::due(db, pass, window, now)?;
+    let due = due::of(db, pass, window, now)?;
     let participants = platform::participants_in(db, &due.walls, due.session)?;
     let sessions: HashSet<i64> = participants.iter().map(|to| to.session_id).collect();
     for channel in pass.channels() {

@@ -48,6 +48,9 @@ impl Jobs {
 
     /// Waits for the next one, but not longer than this.
     pub fn take_within(&self, patience: Duration) -> Option<Arc<Job>> {
+        if patience.is_zero() {
+            return self.state().jobs.pop_front();
+        }
         self.take_once(|state| {
             let waited = self.changed.wait_timeout_while(state, patience, nothing);
             waited.unwrap_or_else(PoisonError::into_inner).0

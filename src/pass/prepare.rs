@@ -3,7 +3,7 @@
 
 use std::mem;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use diesel::{
     Connection, QueryResult,
     result::{
@@ -14,22 +14,18 @@ use diesel::{
 use log::{Level, error, warn};
 
 use super::{
-    Pass, correct,
+    Pass, correct, due,
     summary::{Channels, Tally},
     take,
-    window::Window,
 };
 use crate::{
     db::{self, Db},
     ledger::{
-        self, Channel, close,
+        Channel, close,
         enqueue::{self, Due},
     },
     legacy, platform,
 };
-
-/// A session is no longer looked at when its window passed longer ago than this.
-pub const FORGOTTEN: Duration = Duration::days(7);
 
 /// About how many reminders get their rows before the first of them leaves.
 const FIRST: usize = 500;
@@ -49,7 +45,7 @@ pub fn run(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<boo
     write(db, pass, channels, |db, brought| {
         recover(db, pass, now, brought)?;
         // Looked for before the corrections put rows where there were none.
-        let passed = overlooked(db, pass, now)?;
+        let passed = due::overlooked(db, pass, now)?;
         correct::enqueue(db, pass, now, brought)?;
         let more = enqueue(db, pass, Step::Nearest, now, brought)?;
         miss(db, pass, passed, now, brought)?;
@@ -130,7 +126,7 @@ fn enqueue(
     let mut more = false;
     let divides = step == Step::Nearest && platform::finds_by_course(db)?;
     for window in pass.windows() {
-        let mut due = due(db, pass, &window, now)?;
+        let mut due = due::of(db, pass, &window, now)?;
         if divides {
             let nearest = enqueue::nearest(db, &due, &pass.channels(), FIRST)?;
             if nearest.sessions.is_empty() {
@@ -209,97 +205,4 @@ fn report_losses(channel: Channel, tally: &Tally) {
             tally.unknown
         );
     }
-}
-
-/// What one window asks for; sessions that Laravel has reminded of are left out.
-pub fn due(db: &mut Db, pass: &Pass, window: &Window, now: DateTime<Utc>) -> QueryResult<Due> {
-    let mut due = starting(pass, window, window.starts(now));
-    if window.lead_minutes() == pass.legacy_lead() && !due.walls.is_empty() {
-        due.skip = legacy::reminded(db, window.starts(now), due.session, window, pass.zone)?;
-    }
-    if pass.off(Channel::Whatsapp).is_none() {
-        due.opted_out = ledger::opted_out(db)?;
-    }
-    Ok(due)
-}
-
-/// The reminders of all sessions that start then.
-fn starting(pass: &Pass, window: &Window, (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Due {
-    Due {
-        lead_minutes: window.lead_minutes(),
-        near_minutes: window.width_minutes(),
-        walls: pass.zone.walls(from, to),
-        session: pass.scope.session,
-        only: None,
-        skip: Vec::new(),
-        opted_out: Vec::new(),
-    }
-}
-
-/// What a first look finds.
-pub enum Glance {
-    Nothing,
-    /// Somebody may be owed a reminder, or may have been overlooked.
-    Maybe,
-    /// Somebody is owed a reminder.
-    Owed,
-}
-
-/// Looks for what is due or was overlooked. Reads only, and as little as possible: this is all that an idle minute costs.
-pub fn glance(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<Glance> {
-    let since = ledger::began(db)?.map(|began| began.max(now - FORGOTTEN));
-    let mut channels = pass.channels();
-    if is_mail_off(pass) {
-        channels.push(Channel::Mail);
-    }
-    for window in pass.windows() {
-        let due = starting(pass, &window, window.starts(now));
-        let passed = match since {
-            Some(since) => starting(pass, &window, window.passed(since, now)),
-            None => Due {
-                walls: Vec::new(),
-                ..due.clone()
-            },
-        };
-        let Some(is_due) = enqueue::may_find(db, &due, &passed, &channels)? else {
-            continue;
-        };
-        let plain = is_due && !is_mail_off(pass) && is_for_all(&self::due(db, pass, &window, now)?);
-        return Ok(if plain { Glance::Owed } else { Glance::Maybe });
-    }
-    Ok(Glance::Nothing)
-}
-
-/// Where mail is off, that is said when something is due.
-pub fn is_mail_off(pass: &Pass) -> bool {
-    pass.off(Channel::Mail).is_some() && pass.scope.includes(Channel::Mail)
-}
-
-/// Nobody is left out.
-fn is_for_all(due: &Due) -> bool {
-    due.skip.is_empty() && due.opted_out.is_empty()
-}
-
-/// Sessions of which a window has passed since the ledger began without anybody having been told, neither by us nor by
-/// Laravel; one entry each.
-pub fn overlooked(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<Vec<Due>> {
-    let Some(began) = ledger::began(db)? else {
-        return Ok(Vec::new());
-    };
-    let since = began.max(now - FORGOTTEN);
-    let mut all = Vec::new();
-    for window in pass.windows() {
-        let starts = window.passed(since, now);
-        let passed = starting(pass, &window, starts);
-        let mut sessions = enqueue::sessions_without_rows(db, &passed, &pass.channels())?;
-        if !sessions.is_empty() && window.lead_minutes() == pass.legacy_lead() {
-            let by_laravel = legacy::reminded(db, starts, passed.session, &window, pass.zone)?;
-            sessions.retain(|id| !by_laravel.contains(id));
-        }
-        all.extend(sessions.into_iter().map(|id| Due {
-            session: Some(id),
-            ..passed.clone()
-        }));
-    }
-    Ok(all)
 }

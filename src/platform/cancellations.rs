@@ -1,7 +1,7 @@
 //! Building `session_cancellations`: who was told of a session that has been cancelled or deleted since. Such a session is
 //! no longer in `session_participants`, where somebody who has left is missing just the same.
 
-use super::view::{Platform, marked};
+use super::{tables::Platform, view::marked};
 use crate::db::ViewSql;
 
 pub const NAME: &str = "session_cancellations";

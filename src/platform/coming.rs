@@ -1,13 +1,12 @@
 //! Who takes part in what is to come, as `check` and a comparison ask: also before `migrate` has made the view.
 
 use chrono::NaiveDateTime;
-use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl, dsl::sql, sql_types::Text,
-};
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl};
 
 use super::{
-    Participant, one_each, participant, starts_in,
-    view::{self, Platform},
+    participants::{Participant, one_each, participant, start_digits, starts_in},
+    tables::Platform,
+    view,
 };
 use crate::{
     db::{self, Db, Lossy, schema::session_participants as participants},
@@ -50,10 +49,7 @@ impl Coming {
             .filter(participants::scheduled_at.ge(from))
             .order((participants::scheduled_at, participants::session_id))
             .limit(1)
-            .select((
-                participants::session_id,
-                sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
-            ));
+            .select((participants::session_id, start_digits()));
         let found = db::with(self.view(), first).load::<(i64, Lossy)>(db)?;
         Ok(found
             .into_iter()

@@ -3,10 +3,7 @@
 use chrono::NaiveDateTime;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
 
-use super::{
-    facts::words,
-    view::{Condition, Platform},
-};
+use super::{facts::words, tables::Platform, view::Condition};
 use crate::{
     db::{Db, Lossy, ViewSql},
     time::DIGITS,
@@ -34,8 +31,10 @@ struct Row {
 const LEFT: &str = "left";
 const JOINED: &str = "joined";
 const NOBODY: &str = "users.id";
+const STATUS: &str = "enrollments.status";
 
-/// How many people there are of each kind; `since`: when the log was written.
+/// How many people there are of each kind; `since`: when the log was written. (In SQL of its own, since the tables' columns
+/// are known only when it runs.)
 pub fn differences(
     db: &mut Db,
     platform: &Platform,
@@ -58,30 +57,36 @@ pub fn differences(
 
 /// The first that holds says why; for whom none does, both count alike.
 fn cases(platform: &Platform, sql: &ViewSql, since: NaiveDateTime) -> Vec<String> {
-    let since = since.format(DIGITS);
-    let mut cases = Vec::new();
-    for table in ["enrollments", "users"] {
-        if table == "users" {
-            cases.push(format!("WHEN u.id IS NULL THEN '{NOBODY}'"));
-        }
-        for condition in Condition::of(sql, table) {
-            let column = format!("{table}.{}", condition.column);
-            let otherwise = format!("WHEN NOT coalesce({}, false) THEN", condition.sql);
-            if column == "enrollments.status" {
-                let left = match has_times(platform) {
-                    true => format!("e.created_at <= '{since}' AND e.updated_at > '{since}'"),
-                    false => "1 = 0".to_owned(),
-                };
-                cases.push(format!("{otherwise} CASE WHEN {left} THEN '{LEFT}' END"));
-            } else if platform.has(table, condition.column) {
-                cases.push(format!("{otherwise} '{column}'"));
-            }
-        }
+    let since = since.format(DIGITS).to_string();
+    let of = |table| {
+        let conditions = Condition::of(sql, table).into_iter();
+        conditions.filter_map(|condition| barred(platform, &condition, &since))
+    };
+    let nobody = format!("WHEN u.id IS NULL THEN '{NOBODY}'");
+    let joined = format!("WHEN e.created_at > '{since}' THEN '{JOINED}'");
+    of("enrollments")
+        .chain([nobody])
+        .chain(of("users"))
+        .chain(has_times(platform).then_some(joined))
+        .collect()
+}
+
+/// Whom a condition bars; `None` where the platform has no such column.
+fn barred(platform: &Platform, condition: &Condition, since: &str) -> Option<String> {
+    let column = format!("{}.{}", condition.table, condition.column);
+    let fails = format!("NOT coalesce({}, false)", condition.sql);
+    if column != STATUS {
+        let has = platform.has(condition.table, condition.column);
+        return has.then(|| format!("WHEN {fails} THEN '{column}'"));
     }
-    if has_times(platform) {
-        cases.push(format!("WHEN e.created_at > '{since}' THEN '{JOINED}'"));
-    }
-    cases
+    // Laravel has counted the active ones: those who are not so any more are only missing where they were so then.
+    let left = match has_times(platform) {
+        true => format!("e.created_at <= '{since}' AND e.updated_at > '{since}'"),
+        false => "1 = 0".to_owned(),
+    };
+    Some(format!(
+        "WHEN {fails} THEN CASE WHEN {left} THEN '{LEFT}' END"
+    ))
 }
 
 fn has_times(platform: &Platform) -> bool {
@@ -96,8 +101,7 @@ fn why(code: &str) -> Option<Why> {
         NOBODY => Some(Why::Barred("there is no such user", NOBODY.to_owned())),
         column => {
             let (table, name) = column.split_once('.')?;
-            let (_, _, no) = words(table, name);
-            Some(Why::Barred(no, column.to_owned()))
+            Some(Why::Barred(words(table, name).no, column.to_owned()))
         }
     }
 }

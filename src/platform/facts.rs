@@ -12,7 +12,7 @@ use diesel::{
 };
 
 pub(super) use self::words::words;
-use super::view::{Condition, Platform};
+use super::{tables::Platform, view::Condition};
 use crate::{
     db::{Db, Lossy, schema::users},
     time::DIGITS,

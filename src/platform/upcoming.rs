@@ -9,6 +9,7 @@ use diesel::{
     sql_types::{BigInt, Nullable, Text},
 };
 
+use super::participants::start_digits;
 use crate::db::{Db, Lossy, schema::session_participants as participants};
 
 /// A session and its participants.
@@ -47,10 +48,7 @@ pub fn first(db: &mut Db, after: NaiveDateTime) -> QueryResult<Option<(Option<St
         .filter(participants::scheduled_at.gt(after))
         .order(participants::scheduled_at)
         .limit(1)
-        .select((
-            participants::session_title,
-            sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
-        ))
+        .select((participants::session_title, start_digits()))
         .load::<(Lossy, Lossy)>(db)?;
     Ok(rows
         .into_iter()
@@ -69,10 +67,7 @@ fn starts(db: &mut Db, after: NaiveDateTime, count: usize) -> QueryResult<BTreeM
             .filter(participants::session_id.ne_all(known))
             .order(participants::scheduled_at)
             .limit(LOOK)
-            .select((
-                participants::session_id,
-                sql::<Text>("CAST(session_participants.scheduled_at AS CHAR(19))"),
-            ))
+            .select((participants::session_id, start_digits()))
             .load(db)?;
         let all = rows.len() < LOOK as usize;
         let text = |(session, start): (i64, Lossy)| (String::from(start), session);

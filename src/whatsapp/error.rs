@@ -151,19 +151,9 @@ mod tests {
     }
 
     fn class(outcome: &Outcome) -> (&'static str, &str, &str) {
-        let (name, fault) = match outcome {
-            Outcome::Sent { .. } => return ("sent", "", ""),
-            Outcome::Retry { fault, .. } => ("retry", fault),
-            Outcome::Busy(fault) => ("busy", fault),
-            Outcome::Failed(fault) => ("failed", fault),
-            Outcome::Refused(fault) => ("refused", fault),
-            Outcome::OptedOut(fault) => ("opted out", fault),
-            Outcome::InDoubt(fault) => ("in doubt", fault),
-            Outcome::Stopped(fault) => ("stopped", fault),
-            Outcome::Missed(fault) => ("missed", fault),
-            Outcome::Cancelled(fault) => ("cancelled", fault),
-        };
-        (name, &fault.code, &fault.reason)
+        let (name, fault) = outcome.class();
+        let (code, reason) = fault.map_or(("", ""), |fault| (&fault.code, &fault.reason));
+        (name, code, reason)
     }
 
     #[test]

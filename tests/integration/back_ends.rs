@@ -47,10 +47,7 @@ fn story(back_end: BackEnd) {
         return;
     }
     let platform = Platform::seed_on(back_end)
-        .set("MAIL_MAILER", "file")
-        .set("MAIL_FILE_DIR", "mails")
-        .set("WHATSAPP_TRANSPORT", "file")
-        .set("WHATSAPP_FILE_DIR", "messages")
+        .with_files()
         .set("TWILIO_WHATSAPP_FROM", "+14155550100");
     platform.session(1, START);
     platform.participants(1..=3);

@@ -147,7 +147,7 @@ fn a_cancelled_session_is_taken_out_of_the_calendar() {
 }
 
 #[test]
-fn an_eml_file_has_it_too() {
+fn an_eml_file_brings_the_session_too() {
     let platform = Platform::seed()
         .set("MAIL_MAILER", "file")
         .set("MAIL_FILE_DIR", "mails")

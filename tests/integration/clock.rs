@@ -8,9 +8,8 @@ use std::{
 };
 
 use crate::{
-    hosts::{counted, nobody_lost},
     smtp::{Phase, Reply, Smtp},
-    support::{Platform, Run, START, on_sqlite, wall_in},
+    support::{Platform, Run, START, counted, nobody_lost, on_sqlite, wall_in},
     twilio::{Answer, Twilio},
 };
 

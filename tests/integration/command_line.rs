@@ -16,14 +16,6 @@ use crate::{
     twilio::Twilio,
 };
 
-/// A migrated platform with a due session for Budi, by mail.
-fn due(smtp: &Smtp) -> Platform {
-    let platform = Platform::seed().mail(smtp);
-    platform.session(1, START);
-    platform.participant(1, "Budi", "budi@example.org");
-    platform
-}
-
 /// Runs it with a terminal as stdin, stdout and stderr; `None` where util-linux's `script` is not installed.
 fn on_a_terminal(platform: &Platform, arguments: &[&str]) -> Option<Run> {
     if !Path::new("/usr/bin/script").exists() {
@@ -175,7 +167,7 @@ fn what_cannot_be_done_is_said_without_what_is_beside_it() {
 #[test]
 fn the_summary_in_json_has_the_documented_fields_busy_or_idle() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     for sent in [1, 0] {
         let summary = platform
             .run(&["send", "--now", NOW, "--format", "json"])
@@ -202,7 +194,7 @@ fn the_summary_in_json_has_the_documented_fields_busy_or_idle() {
 #[test]
 fn a_dry_run_says_who_would_get_what_and_who_not_writes_nothing_and_connects_to_nobody() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
-    let platform = due(&smtp).whatsapp(&twilio);
+    let platform = Platform::due(&smtp).whatsapp(&twilio);
     platform.opted_in(1, "081234567890");
     platform.participant(2, "Siti", "siti@example.org");
     let before = platform.contents();
@@ -282,7 +274,7 @@ fn a_dry_run_counts_those_whom_it_skips_for_the_same_reason() {
 #[test]
 fn options_narrow_what_a_pass_sends() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
-    let platform = due(&smtp).whatsapp(&twilio);
+    let platform = Platform::due(&smtp).whatsapp(&twilio);
     platform.opted_in(1, "081234567890");
     platform.participant(2, "Siti", "siti@example.org");
     platform.session(2, START);
@@ -304,7 +296,7 @@ fn options_narrow_what_a_pass_sends() {
 #[test]
 fn on_a_terminal_a_pass_sums_up_what_it_did() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     let Some(run) = on_a_terminal(&platform, &["send", "--now", NOW]) else {
         return;
     };
@@ -316,7 +308,7 @@ fn on_a_terminal_a_pass_sums_up_what_it_did() {
 #[test]
 fn on_a_terminal_long_work_shows_its_progress() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.participants(2..=150);
     let Some(run) = on_a_terminal(&platform, &["send", "--now", NOW]) else {
         return;
@@ -353,7 +345,7 @@ fn on_a_terminal_an_idle_pass_tells_the_next_session_and_when_its_reminder_goes(
 #[test]
 fn recipients_are_masked_in_the_log() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     let run = platform.run(&["-v", "send", "--now", NOW]).succeeds();
     assert_eq!(run.stdout, "");
     assert!(
@@ -369,7 +361,7 @@ fn recipients_are_masked_in_the_log() {
 fn verbosity_is_set_by_flags_and_else_by_the_environment() {
     let smtp = Smtp::start();
     let says = |environment: &[(&str, &str)], flags: &[&str]| {
-        let platform = due(&smtp);
+        let platform = Platform::due(&smtp);
         let arguments = [flags, &["send", "--now", NOW]].concat();
         platform.run_with(environment, &arguments).succeeds().stderr
     };
@@ -400,7 +392,7 @@ fn a_clock_set_far_from_the_hosts_is_warned_of_unless_nothing_is_sent() {
 #[test]
 fn output_into_a_closed_pipe_is_no_panic() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     for arguments in [
         &["send", "--dry-run", "--now", NOW][..],
         &["send", "--dry-run", "--now", NOW, "--format", "json"],
@@ -433,7 +425,7 @@ fn closed_pipe() -> io::PipeWriter {
 #[test]
 fn what_failed_for_good_exits_1_in_the_pass_it_failed_in() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.participant(2, "Siti", "no address");
     platform.send().exits(1);
     platform.send().succeeds();
@@ -462,7 +454,7 @@ fn the_heaviest_ending_is_the_exit_code() {
 #[test]
 fn a_home_that_takes_no_lock_is_told_and_the_pass_goes_on() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     fs::write(platform.path("in-the-way"), "").unwrap();
     let home = platform.path("in-the-way");
     let home = home.to_string_lossy();
@@ -498,7 +490,7 @@ fn a_user_without_a_home_of_its_own_locks_among_the_temporary_files() {
 #[test]
 fn while_another_pass_is_active_this_one_leaves_quietly_and_a_hanging_one_is_told() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     let state = platform.path("state");
     let state = [("STATE_DIRECTORY", state.to_str().unwrap())];
     platform
@@ -542,7 +534,7 @@ fn only_entry(folder: &Path) -> PathBuf {
 #[test]
 fn a_database_that_another_writer_holds_for_a_while_is_waited_for() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     let mut writer = platform.database();
     let (begin, end) = on(
         ("BEGIN IMMEDIATE", "COMMIT"),
@@ -572,7 +564,7 @@ fn a_database_that_another_writer_holds_for_a_while_is_waited_for() {
 #[test]
 fn a_dry_run_holds_what_waits_against_the_same_rules_as_a_pass() {
     let (smtp, busy) = busy_smtp();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     busy.store(false, Ordering::SeqCst);
     platform.sql("UPDATE enrollments SET status = 'cancelled'");
@@ -584,7 +576,7 @@ fn a_dry_run_holds_what_waits_against_the_same_rules_as_a_pass() {
 #[test]
 fn a_redirect_is_said_in_every_pass_that_sends() {
     let smtp = Smtp::start();
-    let platform = due(&smtp).set("REMINDER_REDIRECT_MAIL", "me@example.org");
+    let platform = Platform::due(&smtp).set("REMINDER_REDIRECT_MAIL", "me@example.org");
     let run = platform.send().succeeds();
     assert!(run.stderr.contains("me@example.org"), "{}", run.stderr);
     assert_eq!(smtp.mails()[0].to, ["me@example.org"]);

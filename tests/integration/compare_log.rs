@@ -6,24 +6,13 @@ const COMPARE: [&str; 5] = ["send", "--dry-run", "--compare-log", "--now", NOW];
 
 /// The seed's tables as Laravel leaves them, before any `migrate`; three people in course 1, of whom two want WhatsApp.
 fn untouched() -> Platform {
-    let platform = Platform::untouched()
-        .set("MAIL_MAILER", "file")
-        .set("MAIL_FILE_DIR", "mails")
-        .set("WHATSAPP_TRANSPORT", "file")
-        .set("WHATSAPP_FILE_DIR", "messages");
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar'), (2, 'Gamelan')");
+    let platform = Platform::untouched().with_files();
+    platform.course();
+    platform.sql("INSERT INTO courses (id, title) VALUES (2, 'Gamelan')");
     platform.participants(1..=3);
     platform.opted_in(1, "081234567801");
     platform.opted_in(2, "+6281234567802");
     platform
-}
-
-/// What the Laravel command enters when it has dispatched its notifications.
-fn laravel_tells(platform: &Platform, session: i64, sent_at: &str, count: u32) {
-    platform.sql(&format!(
-        "INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count, created_at, updated_at)
-         VALUES ({session}, '{sent_at}', {count}, '{sent_at}', '{sent_at}')"
-    ));
 }
 
 /// Somebody enrolled in course 2 long ago.
@@ -70,7 +59,7 @@ fn line(report: &str, session: i64) -> Vec<String> {
 fn who_tells_as_many_agrees_before_and_after_migrate() {
     let platform = untouched();
     platform.session(12, START);
-    laravel_tells(&platform, 12, "2026-11-23 15:55:03", 3);
+    platform.laravel_tells(12, "2026-11-23 15:55:03", 3);
     let expected = [
         "both",
         "12",
@@ -108,7 +97,7 @@ fn another_number_is_explained_by_the_conditions_that_laravel_does_not_ask() {
          UPDATE enrollments SET updated_at = '2026-11-23 15:58:00' WHERE user_id = 12",
     );
     // Of course 2, without 10 and 13: 4, 5, 6, 7, 8, 9, 11 and 12. Told are 4, 10 and 11.
-    laravel_tells(&platform, 13, "2026-11-23 15:56:02", 8);
+    platform.laravel_tells(13, "2026-11-23 15:56:02", 8);
     let cells = line(&compare(&platform), 13);
     assert_eq!(cells[0], "other number");
     assert_eq!(cells[3..5], ["8 at 11-23 15:56", "3 from 11-23 15:55"]);
@@ -131,7 +120,7 @@ fn another_number_is_explained_by_the_conditions_that_laravel_does_not_ask() {
 fn what_nothing_explains_is_said_to_be_unknown() {
     let platform = untouched();
     platform.session(12, START);
-    laravel_tells(&platform, 12, "2026-11-23 15:55:03", 5);
+    platform.laravel_tells(12, "2026-11-23 15:55:03", 5);
     platform.sql("UPDATE users SET status = 'suspended' WHERE id = 1");
     let cells = line(&compare(&platform), 12);
     assert_eq!(cells[0], "other number");
@@ -146,11 +135,11 @@ fn laravel_alone_tells_of_what_does_not_take_place() {
     platform.sql("ALTER TABLE course_sessions ADD cancelled_at timestamp NULL");
     platform.session(12, START);
     platform.sql("UPDATE course_sessions SET cancelled_at = '2026-11-20 08:00:00'");
-    laravel_tells(&platform, 12, "2026-11-23 15:55:03", 3);
+    platform.laravel_tells(12, "2026-11-23 15:55:03", 3);
     gamelan(&platform, 13);
     enrolled(&platform, 4, "active");
     platform.sql("UPDATE users SET status = 'suspended' WHERE id = 4");
-    laravel_tells(&platform, 13, "2026-11-23 15:55:03", 1);
+    platform.laravel_tells(13, "2026-11-23 15:55:03", 1);
     let report = compare(&platform);
     let cells = line(&report, 12);
     assert_eq!(cells[0], "only Laravel");
@@ -195,7 +184,7 @@ fn a_session_that_moved_after_laravel_told_of_it_is_told_of_again_by_reminders_a
     platform.session(12, "2026-11-23 16:30:00");
     platform.session(13, "2026-11-23 20:00:00");
     for id in [12, 13] {
-        laravel_tells(&platform, id, "2026-11-23 09:00:00", 3);
+        platform.laravel_tells(id, "2026-11-23 09:00:00", 3);
     }
     let report = compare(&platform);
     let cells = line(&report, 12);
@@ -223,7 +212,7 @@ fn who_has_told_whatsapp_to_stop_and_a_channel_that_is_off_count_as_in_a_pass() 
     let platform = untouched();
     platform.run(&["migrate"]).succeeds();
     platform.session(12, START);
-    laravel_tells(&platform, 12, "2026-11-23 15:55:03", 3);
+    platform.laravel_tells(12, "2026-11-23 15:55:03", 3);
     platform.sql(
         "INSERT INTO session_reminder_deliveries
             (course_session_id, user_id, channel, kind, lead_minutes, scheduled_at, status, delivery_status, created_at, updated_at)
@@ -261,7 +250,7 @@ fn json_has_the_same_for_programs() {
     let platform = untouched();
     platform.session(12, START);
     platform.session(14, "2026-11-23 10:00:00");
-    laravel_tells(&platform, 12, "2026-11-23 15:55:03", 3);
+    platform.laravel_tells(12, "2026-11-23 15:55:03", 3);
     let json = |more: &[&str]| {
         platform
             .run(&[&COMPARE[..], more].concat())
@@ -291,7 +280,7 @@ fn json_has_the_same_for_programs() {
 }
 
 #[test]
-fn it_is_a_dry_run_or_a_mistake() {
+fn comparing_is_refused_without_a_dry_run_or_with_a_limit_or_a_channel() {
     let platform = untouched();
     let refused = |arguments: &[&str]| -> Run { platform.run(arguments).exits(2) };
     assert!(

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::{
     smtp::Smtp,
-    support::{NOW, Platform, Run, START, on},
+    support::{NOW, Platform, Run, on},
     twilio::{AUTH_TOKEN, Twilio},
 };
 
@@ -28,14 +28,6 @@ MAIL_FROM_NAME="${APP_NAME}"
 # Queue Configuration
 QUEUE_CONNECTION=database  # atau redis/sqs sesuai kebutuhan
 "#;
-
-/// A migrated platform with one due session and one participant; its mails go to `smtp`.
-fn due(smtp: &Smtp) -> Platform {
-    let platform = Platform::seed().mail(smtp);
-    platform.session(1, START);
-    platform.participant(1, "Budi", "budi@example.org");
-    platform
-}
 
 fn send_with(platform: &Platform, environment: &[(&str, &str)]) -> Run {
     platform.run_with(environment, &["send", "--now", NOW])
@@ -104,7 +96,7 @@ fn the_problems_of_all_parts_come_together_and_no_secret_is_shown() {
 #[test]
 fn a_problem_of_one_channel_stops_that_channel_only() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
-    let platform = due(&smtp)
+    let platform = Platform::due(&smtp)
         .whatsapp(&twilio)
         .set("TWILIO_WHATSAPP_FROM", "Kursus Kita");
     platform.opted_in(1, "081234567890");
@@ -126,7 +118,7 @@ fn a_problem_of_one_channel_stops_that_channel_only() {
 #[test]
 fn the_real_environment_wins_over_the_file() {
     let (right, wrong) = (Smtp::start(), Smtp::start());
-    let platform = due(&wrong);
+    let platform = Platform::due(&wrong);
     send_with(&platform, &[("MAIL_PORT", &right.port().to_string())]).succeeds();
     assert_eq!((right.mails().len(), wrong.mails().len()), (1, 0));
 }
@@ -134,7 +126,7 @@ fn the_real_environment_wins_over_the_file() {
 #[test]
 fn of_several_files_the_first_wins_and_paths_start_at_their_own() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     fs::create_dir_all(platform.path("etc")).unwrap();
     fs::create_dir_all(platform.path("elsewhere")).unwrap();
     let database = on("DB_DATABASE=../platform.sqlite\n", "", "");
@@ -158,7 +150,7 @@ fn of_several_files_the_first_wins_and_paths_start_at_their_own() {
 #[test]
 fn a_variable_may_name_the_env_files() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     fs::write(
         platform.path("first.env"),
         "MAIL_FROM_ADDRESS=first@kursus.test",
@@ -178,7 +170,7 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
             .start(),
         Twilio::start(),
     );
-    let platform = due(&smtp)
+    let platform = Platform::due(&smtp)
         .whatsapp(&twilio)
         .set("MAIL_ENCRYPTION", "tls")
         .set("MAIL_CA_FILE", &smtp.ca_file().to_string_lossy())
@@ -281,7 +273,7 @@ fn a_database_before_migrate_says_so() {
 #[test]
 fn without_a_zone_nothing_is_sent() {
     let smtp = Smtp::start();
-    let platform = due(&smtp).set("APP_TIMEZONE", "");
+    let platform = Platform::due(&smtp).set("APP_TIMEZONE", "");
     let run = platform.send().exits(78);
     assert!(
         run.stderr.contains("APP_TIMEZONE is not set"),

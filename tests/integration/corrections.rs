@@ -1,7 +1,7 @@
 //! `REMINDER_CORRECTIONS=on`: who was told of a start that has changed since hears of it, once.
 
 use std::{
-    process::{Child, Stdio},
+    process::Child,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -617,16 +617,6 @@ fn with_an_operators_own_view_moves_are_told_and_with_a_second_one_cancellations
     );
 }
 
-/// A pass on a host of its own.
-fn pass_elsewhere(platform: &Platform, number: usize, now: &str) -> Child {
-    let mut command = platform.command(&["send", "--now", now]);
-    command
-        .env("HOME", platform.path(&format!("host{number}")))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command.spawn().unwrap()
-}
-
 #[test]
 fn passes_at_the_same_moment_make_one_correction_each() {
     let smtp = Smtp::start();
@@ -640,7 +630,7 @@ fn passes_at_the_same_moment_make_one_correction_each() {
     ] {
         move_to(&platform, start);
         let running: Vec<Child> = (0..4)
-            .map(|number| pass_elsewhere(&platform, number, now))
+            .map(|number| platform.start_on(&format!("host{number}"), now))
             .collect();
         for pass in running {
             let run = Run::of(&["send"], pass.wait_with_output().unwrap()).succeeds();

@@ -139,7 +139,7 @@ fn commands<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
 }
 
 #[test]
-fn every_command_is_one() {
+fn every_command_in_the_documents_is_one_of_ours() {
     let folder = TempDir::new().unwrap();
     let texts = documents()
         .into_iter()

@@ -20,21 +20,13 @@ const OPTIONAL: &str = "
 
 /// Mails and WhatsApp messages become files. Budi (1), who has opted in, takes part in session 1.
 fn platform() -> Platform {
-    let platform = with_files(Platform::untouched());
+    let platform = Platform::untouched().with_files();
     platform.sql(OPTIONAL);
     let platform = platform.migrated();
     platform.session(1, START);
     platform.participant(1, "Budi", "budi@example.org");
     platform.opted_in(1, "081234567890");
     platform
-}
-
-fn with_files(platform: Platform) -> Platform {
-    platform
-        .set("MAIL_MAILER", "file")
-        .set("MAIL_FILE_DIR", "mails")
-        .set("WHATSAPP_TRANSPORT", "file")
-        .set("WHATSAPP_FILE_DIR", "messages")
 }
 
 fn at(platform: &Platform, now: &str, session: &str, user: &str) -> Value {
@@ -246,7 +238,7 @@ fn every_rule_about_the_session_says_no_with_the_value_that_it_found() {
 
 #[test]
 fn of_a_column_that_the_platform_has_not_it_says_so() {
-    let platform = with_files(Platform::seed());
+    let platform = Platform::seed().with_files();
     platform.session(1, START);
     platform.participant(1, "Budi", "budi@example.org");
     let answer = explain(&platform);
@@ -398,10 +390,8 @@ fn a_start_is_shown_in_the_participants_zone_too_and_one_that_is_no_time_is_told
 fn what_laravel_has_told_is_not_told_again_and_our_own_row_is_ours() {
     let platform = platform();
     let laravel = |sent_at: &str| {
-        platform.sql(&format!(
-            "DELETE FROM session_reminder_logs;
-             INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count) VALUES (1, '{sent_at}', 1)"
-        ));
+        platform.sql("DELETE FROM session_reminder_logs");
+        platform.laravel_tells(1, sent_at, 1);
     };
     has(
         &rule(&explain(&platform), "laravel"),
@@ -575,7 +565,7 @@ fn a_channel_that_has_stopped_says_why_and_until_when() {
 
 /// So many are due; Siti (9) is the last of them.
 fn with_budget(max: &str, participants: i64) -> Platform {
-    let platform = with_files(Platform::seed()).set("MAIL_MAX_PER_DAY", max);
+    let platform = Platform::seed().with_files().set("MAIL_MAX_PER_DAY", max);
     for id in 1..participants {
         platform.participant(id, &format!("Peserta {id}"), &format!("p{id}@example.org"));
     }
@@ -781,8 +771,8 @@ fn an_unknown_session_or_user_is_named_with_what_there_is() {
 
 #[test]
 fn before_migrate_it_says_so_and_changes_nothing() {
-    let platform = with_files(Platform::untouched());
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    let platform = Platform::untouched().with_files();
+    platform.course();
     platform.session(1, START);
     platform.participant(1, "Budi", "budi@example.org");
     let before = platform.schema();
@@ -813,7 +803,7 @@ fn before_migrate_it_says_so_and_changes_nothing() {
 
 #[test]
 fn a_view_that_lags_behind_is_told_in_either_direction() {
-    let platform = with_files(Platform::seed());
+    let platform = Platform::seed().with_files();
     platform.session(1, START);
     platform.participant(1, "Budi", "budi@example.org");
     platform.sql("ALTER TABLE course_sessions ADD COLUMN cancelled_at timestamp NULL");
@@ -830,7 +820,7 @@ fn a_view_that_lags_behind_is_told_in_either_direction() {
 
 #[test]
 fn of_an_operators_own_view_it_says_what_that_says() {
-    let platform = with_files(Platform::empty());
+    let platform = Platform::empty().with_files();
     platform.sql(&format!(
         "CREATE TABLE lessons (id bigint primary key, topic varchar(255), begins timestamp NULL);
          CREATE TABLE people (id bigint primary key, nick varchar(255), mailbox varchar(255), here boolean);
@@ -904,7 +894,7 @@ fn names_of_any_kind_keep_the_columns_and_the_terminal() {
 }
 
 #[test]
-fn nobody_who_reads_is_no_error() {
+fn a_reader_who_has_had_enough_is_no_error() {
     let platform = platform();
     for arguments in [["explain", "1", "1"].as_slice(), &["report", "1"]] {
         let mut child = platform
@@ -942,7 +932,7 @@ const GUIDE: &str = include_str!("../../docs/operating.md");
 
 #[test]
 fn the_documented_sample_is_what_it_prints() {
-    let platform = with_files(Platform::seed());
+    let platform = Platform::seed().with_files();
     platform.session(12, START);
     platform.participant(34, "Siti", "siti@example.org");
     let now = "2026-11-23T15:30:00+07:00";

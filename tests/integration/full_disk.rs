@@ -10,9 +10,8 @@ use std::{
 
 use self::disk::{Ballast, Disk};
 use crate::{
-    hosts::nobody_lost,
     smtp::{Phase, Reply, Smtp},
-    support::{BackEnd, NOW, Platform, Run, START},
+    support::{BackEnd, NOW, Platform, Run, START, nobody_lost},
 };
 
 /// After every lease that was taken at [`NOW`].

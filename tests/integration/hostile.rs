@@ -5,8 +5,7 @@ use mail_parser::MessageParser;
 
 use crate::{
     smtp::{Mail, Phase, Reply, Smtp},
-    sqlite_values,
-    support::{BackEnd, NOW, Platform, Run, START, on, on_sqlite},
+    support::{BackEnd, NOW, Platform, Run, START, on},
     twilio::{Answer, Twilio},
 };
 
@@ -91,8 +90,9 @@ fn roomy() -> Platform {
 
 /// Tables of the seed's names without its rules: anything may be missing, and on SQLite be of any type.
 fn untyped() -> Platform {
-    if on_sqlite() {
-        return sqlite_values::untyped();
+    #[cfg(feature = "sqlite")]
+    if crate::support::on_sqlite() {
+        return crate::sqlite_values::untyped();
     }
     let platform = Platform::empty();
     let id = on("", "bigserial", "bigint auto_increment");

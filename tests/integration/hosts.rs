@@ -1,15 +1,14 @@
 //! Several hosts on one database: the work is shared, everybody is told exactly once, and who dies is stood in for.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    process::{Child, Stdio},
+    process::Child,
     sync::atomic::Ordering::SeqCst,
     time::{Duration, Instant},
 };
 
 use crate::{
-    smtp::{Mail, Phase, Reply, Smtp},
-    support::{BackEnd, NOW, Platform, Run, START, busy_smtp, on_sqlite},
+    smtp::{Phase, Reply, Smtp},
+    support::{BackEnd, NOW, Platform, Run, START, busy_smtp, counted, nobody_lost, on_sqlite},
     twilio::Twilio,
 };
 
@@ -49,38 +48,19 @@ fn course(smtp: &Smtp, twilio: &Twilio, participants: i64) -> Platform {
     platform
 }
 
-/// A pass on a host of its own: the lock of one is nothing to another.
-fn pass_on(platform: &Platform, host: &str, now: &str) -> Child {
-    let mut command = platform.command(&["send", "--now", now]);
-    command
-        .env("STATE_DIRECTORY", platform.path(host))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command.spawn().unwrap()
-}
-
 /// Lets passes on four hosts run to their end.
 fn four_hosts(platform: &Platform, nows: [&str; 4]) {
     let hosts = ["one", "two", "three", "four"];
     let running: Vec<Child> = hosts
         .iter()
         .zip(nows)
-        .map(|(host, now)| pass_on(platform, host, now))
+        .map(|(host, now)| platform.start_on(host, now))
         .collect();
     for pass in running {
         let run = Run::of(&["send"], pass.wait_with_output().unwrap()).succeeds();
         assert_eq!(run.complaints(), [""; 0]);
         assert_eq!(run.stdout, "");
     }
-}
-
-/// How often each of these things comes.
-pub fn counted<T: Ord>(things: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
-    let mut counts = BTreeMap::new();
-    for thing in things {
-        *counts.entry(thing).or_default() += 1;
-    }
-    counts
 }
 
 /// That many got a WhatsApp message, all of them one.
@@ -140,33 +120,11 @@ fn hosts_whose_clocks_differ_by_seconds_tell_everybody_once() {
     all_sent(&platform, 300);
 }
 
-/// By address, the Message-IDs that came to it.
-fn identities(mails: &[Mail]) -> BTreeMap<String, BTreeSet<Option<String>>> {
-    let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for mail in mails {
-        let ids = all.entry(mail.to[0].clone()).or_default();
-        ids.insert(mail.header("Message-ID"));
-    }
-    all
-}
-
-/// Nobody was lost, and whoever got a mail twice got the same one.
-pub fn nobody_lost(smtp: &Smtp, participants: usize, most_repeats: usize) {
-    let mails = smtp.mails();
-    let identities = identities(&mails);
-    assert_eq!(identities.len(), participants);
-    for (to, ids) in identities {
-        assert_eq!(ids.len(), 1, "{to}: {ids:?}");
-    }
-    let repeats = mails.len() - participants;
-    assert!(repeats <= most_repeats, "{repeats} mails were repeated");
-}
-
 #[test]
 fn what_a_killed_host_had_claimed_is_taken_over_when_its_lease_has_ended() {
     let (smtp, twilio) = (slow_smtp(), Twilio::start());
     let platform = course(&smtp, &twilio, 300);
-    let mut killed = pass_on(&platform, "one", NOW);
+    let mut killed = platform.start_on("one", NOW);
     smtp.wait_for(60);
     // SIGKILL.
     killed.kill().unwrap();
@@ -179,14 +137,14 @@ fn what_a_killed_host_had_claimed_is_taken_over_when_its_lease_has_ended() {
     assert!((1..=2 * CONNECTIONS).contains(&claimed), "{claimed}");
 
     // Before the lease ends what it had is left alone, and the rest is not waited for.
-    let other = pass_on(&platform, "two", NOW);
+    let other = platform.start_on("two", NOW);
     Run::of(&["send"], other.wait_with_output().unwrap()).succeeds();
     let open = platform.rows(
         "count(*)",
         "session_reminder_deliveries WHERE status = 'sending' AND channel = 'mail'",
     );
     assert_eq!(open, [claimed.to_string()]);
-    let heir = pass_on(&platform, "two", LATER);
+    let heir = platform.start_on("two", LATER);
     Run::of(&["send"], heir.wait_with_output().unwrap()).succeeds();
     nobody_lost(&smtp, 300, claimed);
     messaged_once(&twilio, 150);

@@ -4,23 +4,8 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use crate::{
     smtp::Smtp,
-    support::{NOW, Platform, START, busy_smtp},
+    support::{NOW, Platform, busy_smtp},
 };
-
-fn due(smtp: &Smtp) -> Platform {
-    let platform = Platform::seed().mail(smtp);
-    platform.session(1, START);
-    platform.participant(1, "Budi", "budi@example.org");
-    platform
-}
-
-/// The row of the Laravel command for session 1.
-fn told_by_laravel(platform: &Platform, sent_at: &str) {
-    platform.sql(&format!(
-        "INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count, created_at, updated_at)
-         VALUES (1, '{sent_at}', 7, '{sent_at}', '{sent_at}')"
-    ));
-}
 
 /// Session, recipients, and when to the minute: a pass may take a second.
 fn log(platform: &Platform) -> Vec<String> {
@@ -43,8 +28,8 @@ fn what_laravel_has_told_inside_the_window_is_not_told_again() {
         "2026-11-23 16:05:00",
     ] {
         let smtp = Smtp::start();
-        let platform = due(&smtp);
-        told_by_laravel(&platform, sent_at);
+        let platform = Platform::due(&smtp);
+        platform.laravel_tells(1, sent_at, 7);
         let plan = platform
             .run(&["send", "--dry-run", "--now", NOW])
             .succeeds();
@@ -68,8 +53,8 @@ fn a_row_of_laravel_outside_the_window_was_for_another_start() {
         "2026-11-23 16:05:01",
     ] {
         let smtp = Smtp::start();
-        let platform = due(&smtp);
-        told_by_laravel(&platform, sent_at);
+        let platform = Platform::due(&smtp);
+        platform.laravel_tells(1, sent_at, 7);
         platform.send_at("2026-11-23T16:02:00+07:00").succeeds();
         assert_eq!(smtp.mails().len(), 1, "{sent_at}");
         assert_eq!(log(&platform), ["1|1|2026-11-23 16:02"]);
@@ -79,8 +64,8 @@ fn a_row_of_laravel_outside_the_window_was_for_another_start() {
 #[test]
 fn a_catch_up_also_reaches_back_to_what_laravel_has_told_late() {
     let smtp = Smtp::start();
-    let platform = due(&smtp).set("REMINDER_CATCH_UP", "30m");
-    told_by_laravel(&platform, "2026-11-23 16:20:00");
+    let platform = Platform::due(&smtp).set("REMINDER_CATCH_UP", "30m");
+    platform.laravel_tells(1, "2026-11-23 16:20:00", 7);
     platform.send_at("2026-11-23T16:21:00+07:00").succeeds();
     assert!(smtp.mails().is_empty());
 }
@@ -88,7 +73,7 @@ fn a_catch_up_also_reaches_back_to_what_laravel_has_told_late() {
 #[test]
 fn our_own_row_silences_no_late_joiner_and_counts_them_in_the_end() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     assert_eq!(log(&platform), ["1|1|2026-11-23 16:00"]);
     platform.participant(2, "Siti", "siti@example.org");
@@ -100,7 +85,7 @@ fn our_own_row_silences_no_late_joiner_and_counts_them_in_the_end() {
 #[test]
 fn the_row_is_there_before_the_first_mail_and_silences_none_that_waits() {
     let (smtp, busy) = busy_smtp();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     assert_eq!(log(&platform), ["1|0|2026-11-23 16:00"]);
     busy.store(false, SeqCst);
@@ -112,7 +97,7 @@ fn the_row_is_there_before_the_first_mail_and_silences_none_that_waits() {
 #[test]
 fn our_row_of_the_old_start_does_not_silence_the_new_one() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     platform.sql("UPDATE course_sessions SET scheduled_at = '2026-11-23 17:02:00'");
     platform.send_at("2026-11-23T16:01:00+07:00").succeeds();
@@ -122,7 +107,7 @@ fn our_row_of_the_old_start_does_not_silence_the_new_one() {
 #[test]
 fn the_row_is_in_the_platforms_own_shape() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     let times = platform.rows("created_at, updated_at", "session_reminder_logs");
     assert!(
@@ -134,8 +119,8 @@ fn the_row_is_in_the_platforms_own_shape() {
 #[test]
 fn a_longer_lead_neither_reads_nor_writes_it() {
     let smtp = Smtp::start();
-    let platform = due(&smtp).set("REMINDER_LEAD", "24h,60m");
-    told_by_laravel(&platform, "2026-11-22 17:00:00");
+    let platform = Platform::due(&smtp).set("REMINDER_LEAD", "24h,60m");
+    platform.laravel_tells(1, "2026-11-22 17:00:00", 7);
     platform.send_at("2026-11-22T17:00:00+07:00").succeeds();
     assert_eq!(smtp.mails().len(), 1);
     assert_eq!(log(&platform), ["1|7|2026-11-22 17:00"]);
@@ -147,7 +132,7 @@ fn a_longer_lead_neither_reads_nor_writes_it() {
 #[test]
 fn a_longer_lead_does_not_make_a_row() {
     let smtp = Smtp::start();
-    let platform = due(&smtp).set("REMINDER_LEAD", "24h,60m");
+    let platform = Platform::due(&smtp).set("REMINDER_LEAD", "24h,60m");
     platform.send_at("2026-11-22T17:00:00+07:00").succeeds();
     assert!(log(&platform).is_empty());
 }
@@ -155,7 +140,7 @@ fn a_longer_lead_does_not_make_a_row() {
 #[test]
 fn without_a_lead_of_an_hour_the_shortest_one_keeps_it() {
     let smtp = Smtp::start();
-    let platform = due(&smtp).set("REMINDER_LEAD", "3h,90m");
+    let platform = Platform::due(&smtp).set("REMINDER_LEAD", "3h,90m");
     platform.send_at("2026-11-23T14:00:00+07:00").succeeds();
     assert!(log(&platform).is_empty());
     platform.send_at("2026-11-23T15:30:00+07:00").succeeds();

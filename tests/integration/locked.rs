@@ -7,9 +7,8 @@ use std::{
 };
 
 use crate::{
-    hosts::nobody_lost,
     smtp::{Phase, Reply, Smtp},
-    support::{BackEnd, Database, NOW, Platform, START, on},
+    support::{BackEnd, Database, NOW, Platform, START, nobody_lost, on},
 };
 
 const PEOPLE: usize = 40;

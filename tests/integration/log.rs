@@ -75,7 +75,7 @@ fn each_message_has_a_line_newest_first_with_its_recipient_masked() {
 }
 
 #[test]
-fn options_narrow_it() {
+fn options_narrow_what_is_listed() {
     let (smtp, twilio) = (smtp(), Twilio::start());
     let platform = told(&smtp, &twilio);
     platform.session(2, "2026-11-23 17:30:00");
@@ -276,6 +276,17 @@ fn what_it_does_not_know_is_named() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn what_was_sent_to_somebody_who_is_gone_is_still_found_by_id() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    let before = log(&platform, &["--user", "1"]);
+    assert!(!before.is_empty());
+    platform.sql("DELETE FROM enrollments; DELETE FROM user_profiles; DELETE FROM users");
+    assert_eq!(log(&platform, &["--user", "1"]), before);
+    platform.run(&["log", "--user", "77"]).exits(1);
 }
 
 #[test]

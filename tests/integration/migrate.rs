@@ -56,7 +56,7 @@ fn where_there_is_no_database_a_new_one_is_made_and_a_pass_works_on_it_in_utc() 
     let smtp = Smtp::start();
     let platform = Platform::empty().set("APP_TIMEZONE", "").mail(&smtp);
     platform.run(&["migrate"]).succeeds();
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    platform.course();
     platform.session(1, START);
     platform.participant(1, "Budi", "budi@example.org");
     platform.participant(2, "Siti", "siti@example.org");
@@ -69,7 +69,7 @@ fn where_there_is_no_database_a_new_one_is_made_and_a_pass_works_on_it_in_utc() 
 #[test]
 fn of_a_platform_that_lacks_nothing_not_a_table_and_not_a_row_is_changed() {
     let platform = Platform::untouched();
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    platform.course();
     platform.session(1, START);
     platform.participant(1, "Budi", "budi@example.org");
     platform.opted_in(1, "081234567890");
@@ -115,7 +115,7 @@ fn a_platform_without_its_notification_migrations_gets_what_they_make_in_their_s
     let seed = Platform::untouched();
     let smtp = Smtp::start();
     let platform = bare().mail(&smtp);
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    platform.course();
     platform.session(1, START);
     platform.participant(1, "Budi", "budi@example.org");
     platform.sql("INSERT INTO user_profiles (user_id, phone) VALUES (1, '081234567890')");
@@ -199,7 +199,7 @@ fn a_column_that_the_platform_adds_later_counts_after_the_next_migrate() {
     let platform = Platform::untouched();
     platform.sql("ALTER TABLE enrollments DROP COLUMN expires_at");
     platform.run(&["migrate"]).succeeds();
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    platform.course();
     platform.session(1, START);
     platform.participant(1, "Budi", "budi@example.org");
     platform.sql("ALTER TABLE enrollments ADD COLUMN expires_at timestamp NULL; UPDATE enrollments SET expires_at = '2026-11-01 00:00:00'");
@@ -241,7 +241,7 @@ fn uninstalling_takes_the_view_and_only_when_asked_the_record_of_what_was_sent()
     let platform = Platform::untouched().mail(&smtp);
     let before = platform.schema();
     platform.run(&["migrate"]).succeeds();
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    platform.course();
     platform.session(1, START);
     platform.participant(1, "Budi", "budi@example.org");
     platform.send().succeeds();
@@ -348,6 +348,54 @@ fn a_log_of_another_shape_is_named_too() {
         "{}",
         refused.stderr
     );
+}
+
+#[test]
+fn a_ledger_of_an_older_program_is_named_and_gets_the_columns_that_it_lacks() {
+    let platform = Platform::seed();
+    platform.session(1, START);
+    platform.participant(1, "Budi", "budi@example.org");
+    for column in ["error_code", "delivery_status"] {
+        platform.sql(&format!("ALTER TABLE {LEDGER} DROP COLUMN {column}"));
+    }
+    let lacks = format!("{LEDGER} lacks error_code, delivery_status: run `reminders migrate`");
+    let arguments: [&[&str]; 6] = [
+        &["send", "--now", NOW],
+        &["send", "--now", NOW, "--dry-run"],
+        &["log"],
+        &["status"],
+        &["explain", "1", "1"],
+        &["report", "1"],
+    ];
+    for arguments in arguments {
+        let refused = platform.run(arguments).exits(78);
+        let mut errors = refused
+            .stderr
+            .lines()
+            .filter(|line| line.contains("error:"));
+        assert!(
+            errors.next().unwrap().ends_with(&lacks),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(errors.next(), None);
+    }
+    let told = platform.run(&["check", "--offline"]).exits(78);
+    assert!(told.stdout.contains(&lacks), "{}", told.stdout);
+
+    let dry = platform.run(&["migrate", "--dry-run"]).succeeds().stdout;
+    let done = platform.run(&["migrate"]).succeeds().stdout;
+    for column in ["error_code", "delivery_status"] {
+        assert!(dry.contains(&format!("ADD COLUMN {column} ")), "{dry}");
+        assert!(
+            done.contains(&format!("added {LEDGER}.{column}\n")),
+            "{done}"
+        );
+    }
+    platform.run(&["log"]).succeeds();
+    platform.run(&["send", "--now", NOW]).succeeds();
+    let again = platform.run(&["migrate"]).succeeds().stdout;
+    assert!(again.starts_with("nothing to do"), "{again}");
 }
 
 #[test]

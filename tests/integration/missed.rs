@@ -9,13 +9,6 @@ use crate::{
     support::{NOW, Platform, START, busy_smtp},
 };
 
-fn due(smtp: &Smtp) -> Platform {
-    let platform = Platform::seed().mail(smtp);
-    platform.session(1, START);
-    platform.participant(1, "Budi", "budi@example.org");
-    platform
-}
-
 /// Takes the mail and then says nothing: nobody can tell whether it was sent.
 fn silent_after_taking() -> Smtp {
     let server = Smtp::builder().script(|phase, _| match phase {
@@ -31,7 +24,7 @@ const LATER: &str = "2026-11-23T16:03:00+07:00";
 #[test]
 fn a_session_whose_window_passed_during_an_outage_is_missed_once() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     platform.session(2, "2026-11-23 18:30:00");
     let outage = platform.send_at("2026-11-23T18:00:00+07:00").exits(1);
@@ -53,7 +46,7 @@ fn a_session_whose_window_passed_during_an_outage_is_missed_once() {
 #[test]
 fn the_window_passes_with_the_second_after_its_last() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     platform.session(2, "2026-11-23 17:54:59");
     platform.session(3, "2026-11-23 17:55:10");
@@ -71,7 +64,7 @@ fn the_window_passes_with_the_second_after_its_last() {
 #[test]
 fn a_session_that_has_started_meanwhile_is_missed_too() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     platform.session(2, "2026-11-23 18:30:00");
     platform.send_at("2026-11-24T02:00:00+07:00").exits(1);
@@ -96,7 +89,7 @@ fn what_was_before_the_first_pass_is_not_missed() {
 #[test]
 fn what_laravel_has_told_meanwhile_is_not_missed() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     platform.session(2, "2026-11-23 18:30:00");
     platform.sql(
@@ -109,7 +102,7 @@ fn what_laravel_has_told_meanwhile_is_not_missed() {
 #[test]
 fn a_session_moved_to_a_start_that_is_too_near_is_missed_for_that_start() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.session(9, "2026-11-22 17:00:00");
     platform.send_at("2026-11-22T16:00:00+07:00").succeeds();
     platform.send().succeeds();
@@ -130,7 +123,7 @@ fn a_mail_that_waits_is_sent_until_a_minute_before_the_start_and_then_missed() {
         ("2026-11-23T18:00:00+07:00", 1, "mail|1|missed|451"),
     ] {
         let (smtp, busy) = busy_smtp();
-        let platform = due(&smtp);
+        let platform = Platform::due(&smtp);
         platform.send().succeeds();
         busy.store(false, SeqCst);
         platform.send_at(now).exits(code);
@@ -147,7 +140,7 @@ fn a_mail_that_waits_is_sent_until_a_minute_before_the_start_and_then_missed() {
 #[test]
 fn what_waits_on_a_channel_that_was_switched_off_is_missed_and_not_forgotten() {
     let (smtp, _busy) = busy_smtp();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     let platform = platform.set("MAIL_MAILER", "none");
     platform.send_at("2026-11-23T17:30:00+07:00").exits(1);
@@ -166,7 +159,7 @@ fn a_server_that_stays_down_until_the_start_leaves_a_missed_row_with_its_reason(
         .unwrap()
         .port();
     let smtp = Smtp::start();
-    let platform = due(&smtp).set("MAIL_PORT", &port.to_string());
+    let platform = Platform::due(&smtp).set("MAIL_PORT", &port.to_string());
     platform.send().exits(75);
     platform.send_at("2026-11-23T17:00:30+07:00").exits(1);
     let row = platform.rows("status, error", "session_reminder_deliveries");
@@ -176,7 +169,7 @@ fn a_server_that_stays_down_until_the_start_leaves_a_missed_row_with_its_reason(
 #[test]
 fn a_mail_in_doubt_is_sent_again_as_the_same_mail() {
     let smtp = silent_after_taking();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send();
     assert_eq!(
         platform.rows("status", "session_reminder_deliveries"),
@@ -201,7 +194,7 @@ fn a_mail_in_doubt_is_sent_again_as_the_same_mail() {
 #[test]
 fn a_mail_in_doubt_is_held_where_the_operator_wants_that() {
     let smtp = silent_after_taking();
-    let platform = due(&smtp).set("REMINDER_IN_DOUBT", "hold");
+    let platform = Platform::due(&smtp).set("REMINDER_IN_DOUBT", "hold");
     platform.send();
     platform.send_at(LATER).exits(1);
     platform.send_at("2026-11-23T16:04:00+07:00").succeeds();
@@ -213,7 +206,7 @@ fn a_mail_in_doubt_is_held_where_the_operator_wants_that() {
 fn a_mail_in_doubt_is_not_sent_again_when_the_session_starts() {
     for now in ["2026-11-23T16:59:10+07:00", "2026-11-23T17:10:00+07:00"] {
         let smtp = silent_after_taking();
-        let platform = due(&smtp);
+        let platform = Platform::due(&smtp);
         platform.send();
         platform.send_at(now).exits(1);
         platform.send_at("2026-11-23T17:11:00+07:00").succeeds();
@@ -225,7 +218,7 @@ fn a_mail_in_doubt_is_not_sent_again_when_the_session_starts() {
 #[test]
 fn with_several_leads_each_window_that_passed_in_an_outage_is_told() {
     let smtp = Smtp::start();
-    let platform = due(&smtp).set("REMINDER_LEAD", "24h,60m");
+    let platform = Platform::due(&smtp).set("REMINDER_LEAD", "24h,60m");
     platform.send_at("2026-11-22T17:00:00+07:00").succeeds();
     let outage = platform.send_at("2026-11-23T16:20:00+07:00").exits(1);
     assert!(
@@ -254,7 +247,7 @@ fn what_failed_and_is_put_back_by_hand_says_the_time_that_is_left_then() {
             _ => Reply::Accept,
         })
         .start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().exits(1);
     platform
         .sql("UPDATE session_reminder_deliveries SET status = 'pending', next_attempt_at = NULL");
@@ -269,7 +262,7 @@ fn what_failed_and_is_put_back_by_hand_says_the_time_that_is_left_then() {
 #[test]
 fn losses_are_said_even_to_those_who_want_to_hear_little() {
     let smtp = Smtp::start();
-    let platform = due(&smtp).set("MAIL_PORT", "9");
+    let platform = Platform::due(&smtp).set("MAIL_PORT", "9");
     let run = platform.run(&["-q", "send", "--now", NOW]).exits(75);
     assert!(run.stderr.contains("mail has stopped"), "{}", run.stderr);
     let run = platform

@@ -11,14 +11,6 @@ use crate::{
     twilio::{Answer, Twilio},
 };
 
-/// A platform with one due session and one participant.
-fn due(smtp: &Smtp) -> Platform {
-    let platform = Platform::seed().mail(smtp);
-    platform.session(1, START);
-    platform.participant(1, "Budi", "budi@example.org");
-    platform
-}
-
 fn move_to(platform: &Platform, start: &str) {
     platform.sql(&format!(
         "UPDATE course_sessions SET scheduled_at = '{start}'"
@@ -46,7 +38,7 @@ const AFTER_THREE_MINUTES: &str = "2026-11-23T16:03:00+07:00";
 #[test]
 fn a_moved_session_is_told_again_for_its_new_start() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     move_to(&platform, "2026-11-24 09:30:00");
     platform.send_at(AFTER_TWO_MINUTES).succeeds();
@@ -75,7 +67,7 @@ fn a_moved_session_is_told_again_for_its_new_start() {
 #[test]
 fn a_session_moved_by_a_few_minutes_is_told_again_too() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     move_to(&platform, "2026-11-23 17:04:00");
     platform.send_at(AFTER_TWO_MINUTES).succeeds();
@@ -85,7 +77,7 @@ fn a_session_moved_by_a_few_minutes_is_told_again_too() {
 #[test]
 fn what_waits_for_the_old_start_is_cancelled_as_moved() {
     let (smtp, busy) = busy_smtp();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     move_to(&platform, "2026-11-24 09:30:00");
     busy.store(false, Ordering::SeqCst);
@@ -98,7 +90,7 @@ fn what_waits_for_the_old_start_is_cancelled_as_moved() {
 #[test]
 fn a_session_moved_there_and_back_is_told_for_both_starts_once() {
     let (smtp, busy) = busy_smtp();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     busy.store(false, Ordering::SeqCst);
     move_to(&platform, "2026-11-23 17:04:00");
@@ -127,7 +119,7 @@ fn a_session_moved_there_and_back_is_told_for_both_starts_once() {
 #[test]
 fn who_has_left_gets_nothing_and_who_comes_back_is_told() {
     let (smtp, busy) = busy_smtp();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     busy.store(false, Ordering::SeqCst);
     leave(&platform);
@@ -148,7 +140,7 @@ fn who_has_left_gets_nothing_and_who_comes_back_is_told() {
 #[test]
 fn who_was_told_is_not_told_again_after_leaving_and_coming_back() {
     let smtp = Smtp::start();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     leave(&platform);
     platform.send_at(AFTER_TWO_MINUTES).succeeds();
@@ -180,7 +172,7 @@ fn who_opts_out_while_a_message_waits_gets_none() {
 #[test]
 fn a_session_that_is_deleted_while_a_mail_waits_is_not_told() {
     let (smtp, busy) = busy_smtp();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     platform.send().succeeds();
     busy.store(false, Ordering::SeqCst);
     platform.sql("DELETE FROM course_sessions");
@@ -191,7 +183,7 @@ fn a_session_that_is_deleted_while_a_mail_waits_is_not_told() {
 #[test]
 fn what_waits_until_its_old_start_comes_is_cancelled_and_not_missed() {
     let (smtp, _busy) = busy_smtp();
-    let platform = due(&smtp);
+    let platform = Platform::due(&smtp);
     // The last of these puts it off until 17.01.
     for now in [
         NOW,

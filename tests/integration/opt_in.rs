@@ -50,7 +50,7 @@ fn by_id_the_number_in_the_profile_is_brought_into_e164() {
 }
 
 #[test]
-fn by_email_in_any_case_with_a_number_of_its_own() {
+fn a_user_is_found_by_email_in_any_case_and_gets_a_number() {
     let platform = platform();
     platform
         .run(&["opt-in", " SITI@Example.org ", "--phone", "0899 1234 567"])
@@ -141,8 +141,19 @@ fn without_a_valid_number_nothing_is_changed() {
 fn opting_out_keeps_the_number() {
     let platform = platform();
     platform.run(&["opt-in", "1"]).succeeds();
-    platform.run(&["opt-out", "budi@example.org"]).succeeds();
+    let run = platform.run(&["opt-out", "budi@example.org"]).succeeds();
+    assert_eq!(
+        run.stdout,
+        "user 1 gets no WhatsApp messages (+62812****890)\n"
+    );
     assert_eq!(profiles(&platform)[0], "1|+6281234567890|0");
+    let run = platform.run(&["opt-out", "1", "--format", "json"]);
+    assert!(
+        run.succeeds()
+            .stdout
+            .contains("\"phone\":\"+62812****890\""),
+        "the number is shown as elsewhere"
+    );
 }
 
 #[test]
@@ -193,6 +204,18 @@ fn a_file_may_have_semicolons_and_come_from_stdin() {
 }
 
 #[test]
+fn a_file_of_a_spreadsheet_that_writes_semicolons_is_read_too() {
+    let platform = platform();
+    let lines = "user;phone;remark\r\nsiti@example.org;0899-1234-567;\r\nbudi@example.org;;x\r\n";
+    fs::write(platform.path("wishes.csv"), lines).unwrap();
+    platform.run(&["opt-in", "--file", "wishes.csv"]).succeeds();
+    assert_eq!(
+        profiles(&platform),
+        ["1|+6281234567890|1", "2|+628991234567|1"]
+    );
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let run = platform()
         .run(&["opt-in", "--file", "nowhere.csv"])
@@ -207,13 +230,13 @@ fn answers_come_as_json_on_request() {
         .run(&["opt-in", "1", "--format", "json"])
         .succeeds()
         .json();
-    let expected = |opted_in: bool| serde_json::json!({"user_id": 1, "phone": "+6281234567890", "whatsapp_opt_in": opted_in});
-    assert_eq!(answer, expected(true));
+    let expected = |phone: &str, opted_in: bool| serde_json::json!({"user_id": 1, "phone": phone, "whatsapp_opt_in": opted_in});
+    assert_eq!(answer, expected("+6281234567890", true));
     let answer = platform
         .run(&["opt-out", "1", "--format", "json"])
         .succeeds()
         .json();
-    assert_eq!(answer, expected(false));
+    assert_eq!(answer, expected("+62812****890", false));
 }
 
 #[test]

@@ -10,10 +10,9 @@ use std::{
 };
 
 use crate::{
-    hosts::nobody_lost,
     servers::Server,
     smtp::{Phase, Reply, Smtp},
-    support::{BackEnd, NOW, Platform, Run, START, on, on_sqlite},
+    support::{BackEnd, NOW, Platform, Run, START, nobody_lost, on, on_sqlite},
     twilio::Twilio,
 };
 

@@ -1,15 +1,15 @@
 //! Passes that overlap, and passes that are killed: everybody is told exactly once.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs::File,
-    process::{Child, Stdio},
+    process::Child,
     time::{Duration, SystemTime},
 };
 
 use crate::{
     smtp::{Phase, Reply, Smtp},
-    support::{NOW, Platform, Run, START, wall_in},
+    support::{NOW, Platform, Run, START, counted, wall_in},
     twilio::Twilio,
 };
 
@@ -27,30 +27,12 @@ fn filled(platform: Platform, participants: i64) -> Platform {
     platform
 }
 
-/// A pass that finds no lock: as if on another host.
-fn pass_elsewhere(platform: &Platform, number: usize, now: &str) -> Child {
-    let mut command = platform.command(&["send", "--now", now]);
-    command
-        .env("HOME", platform.path(&format!("host{number}")))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command.spawn().unwrap()
-}
-
-fn counted<T: Ord>(things: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
-    let mut counts = BTreeMap::new();
-    for thing in things {
-        *counts.entry(thing).or_default() += 1;
-    }
-    counts
-}
-
 /// So many passes at the same moment, on a platform of this kind.
 pub fn everybody_once(platform: Platform, passes: usize) {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
     let platform = filled(platform.mail(&smtp), 200).whatsapp(&twilio);
     let running: Vec<Child> = (0..passes)
-        .map(|number| pass_elsewhere(&platform, number, NOW))
+        .map(|number| platform.start_on(&format!("host{number}"), NOW))
         .collect();
     for pass in running {
         Run::of(&["send"], pass.wait_with_output().unwrap()).succeeds();

@@ -25,17 +25,23 @@ fn view(platform: &Platform) -> Vec<String> {
     lines
 }
 
-#[test]
-fn an_operators_own_view_is_left_alone_and_reminders_go_to_those_it_names() {
-    let smtp = Smtp::start();
-    let platform = Platform::empty().mail(&smtp);
+/// An operator's own tables, with ids of this type, and a view over them: one lesson, and one person in it.
+fn lessons(smtp: &Smtp, id: &str) -> Platform {
+    let platform = Platform::empty().mail(smtp);
     platform.sql(&format!(
-        "CREATE TABLE lessons (id bigint primary key, topic varchar(255), begins timestamp NULL);
-         CREATE TABLE people (id bigint primary key, nick varchar(255), mailbox varchar(255));
+        "CREATE TABLE lessons (id {id} primary key, topic varchar(255), begins timestamp NULL);
+         CREATE TABLE people (id {id} primary key, nick varchar(255), mailbox varchar(255));
          INSERT INTO lessons VALUES (7, 'Gamelan', '{START}');
          INSERT INTO people VALUES (3, 'Agus', 'agus@example.org');
          {OWN_VIEW};"
     ));
+    platform
+}
+
+#[test]
+fn an_operators_own_view_is_left_alone_and_reminders_go_to_those_it_names() {
+    let smtp = Smtp::start();
+    let platform = lessons(&smtp, "bigint");
     let theirs = view(&platform);
     platform.run(&["migrate"]).succeeds();
     assert_eq!(
@@ -147,14 +153,7 @@ fn a_text_where_a_number_belongs_is_named_where_it_could_not_be_read() {
 #[test]
 fn ids_of_another_type_are_read_or_named_with_the_cure() {
     let smtp = Smtp::start();
-    let platform = Platform::empty().mail(&smtp);
-    platform.sql(&format!(
-        "CREATE TABLE lessons (id integer primary key, topic varchar(255), begins timestamp NULL);
-         CREATE TABLE people (id integer primary key, nick varchar(255), mailbox varchar(255));
-         INSERT INTO lessons VALUES (7, 'Gamelan', '{START}');
-         INSERT INTO people VALUES (3, 'Agus', 'agus@example.org');
-         {OWN_VIEW};"
-    ));
+    let platform = lessons(&smtp, "integer");
     if platform.back_end() == BackEnd::Postgres {
         let refused = platform.run(&["migrate"]).exits(78);
         let said = "user_id is integer and must be bigint";

@@ -30,7 +30,7 @@ fn platform_with(changes: &str, smtp: &Smtp) -> Platform {
     let platform = Platform::untouched().mail(smtp);
     platform.sql(changes);
     platform.run(&["migrate"]).succeeds();
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    platform.course();
     platform
 }
 

@@ -6,11 +6,7 @@ use crate::support::{NOW, Platform, START};
 
 /// Everybody by mail, Budi and Dewi by WhatsApp, at [`NOW`]; then something else became of each.
 fn platform() -> Platform {
-    let platform = Platform::seed()
-        .set("MAIL_MAILER", "file")
-        .set("MAIL_FILE_DIR", "mails")
-        .set("WHATSAPP_TRANSPORT", "file")
-        .set("WHATSAPP_FILE_DIR", "messages");
+    let platform = Platform::seed().with_files();
     platform.session(1, START);
     for (id, name) in (1..).zip(["Budi", "Siti", "Dewi", "Agus", "Tono", "Rina", "Umar"]) {
         platform.participant(id, name, &format!("{}@example.org", name.to_lowercase()));
@@ -121,8 +117,23 @@ fn in_csv_the_same_with_times_and_masked_addresses() {
             ""
         ]
     );
-    assert_eq!(of("Siti")[5], "550 5.1.1: no such mailbox");
+    assert_eq!(
+        of("Siti")[5..],
+        ["550 5.1.1: no such mailbox", "not wanted", "", "", "", ""]
+    );
     assert_eq!(of("Umar")[10], "does not take part any more");
+}
+
+#[test]
+fn of_two_reasons_each_names_its_channel() {
+    let platform = told();
+    platform.sql("UPDATE session_reminder_deliveries SET status = 'failed', error_code = 'x', error = 'y' WHERE user_id = 1");
+    let text = report(&platform, "text");
+    assert!(
+        text.contains("Budi  bounced   bounced     mail: x: y; WhatsApp: x: y\n"),
+        "{text}"
+    );
+    assert_eq!(json(&platform)["participants"][1]["note"], "");
 }
 
 #[test]
@@ -201,7 +212,7 @@ fn a_session_that_is_gone_still_has_its_report() {
 #[test]
 fn what_laravel_has_sent_is_not_known_by_name() {
     let platform = platform();
-    platform.sql("INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count) VALUES (1, '2026-11-23 15:58:00', 7)");
+    platform.laravel_tells(1, "2026-11-23 15:58:00", 7);
     platform.send().succeeds();
     let text = report(&platform, "text");
     assert!(

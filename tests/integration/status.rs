@@ -88,6 +88,29 @@ fn the_next_sessions_are_listed_with_their_people_and_when_they_are_told() {
 }
 
 #[test]
+fn a_session_that_laravel_has_told_says_so() {
+    let platform = Platform::seed();
+    platform.participants(1..=2);
+    for (id, minutes) in [(1, 50), (2, 50), (3, 600)] {
+        platform.session(id, &wall_in(minutes));
+    }
+    platform.sql(&format!(
+        "INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count) VALUES (1, '{}', 2), (3, '{0}', 2)",
+        wall_in(-10)
+    ));
+    let upcoming = status(&platform)["upcoming"].clone();
+    let told = |n: usize| upcoming[n]["by_laravel"].clone();
+    assert_eq!([told(0), told(1), told(2)], [true, false, false]);
+    let text = platform.run(&["status"]).succeeds().stdout;
+    assert_eq!(
+        text.matches("1: Pecahan (told by Laravel)\n").count(),
+        1,
+        "{text}"
+    );
+    assert_eq!(text.matches("Laravel").count(), 1, "{text}");
+}
+
+#[test]
 fn what_became_of_the_last_days_messages_is_counted_by_channel() {
     let smtp = Smtp::builder().script(|phase, to| match (phase, to) {
         (Phase::Rcpt, "peserta4@example.org") => {
@@ -281,8 +304,9 @@ fn on_a_narrow_terminal_no_line_is_broken() {
     platform.participants(1..=2);
     platform.run(&["send"]).exits(1);
     let program = env!("CARGO_BIN_EXE_reminders");
-    let line =
-        format!("stty cols 40 rows 20; {program} status; {program} log; {program} send --dry-run");
+    let line = format!(
+        "stty cols 40 rows 20; {program} status; {program} log; {program} send --dry-run; {program} retry 1 99; {program} prune --older-than 90d --dry-run"
+    );
     let output = Command::new("/usr/bin/script")
         .args(["-qec", &line, "/dev/null"])
         .current_dir(platform.path(""))
@@ -315,7 +339,7 @@ fn a_reader_who_has_had_enough_is_no_error() {
 }
 
 #[test]
-fn it_reads_only() {
+fn status_log_and_a_dry_prune_write_nothing() {
     let platform = Platform::seed();
     platform.session(1, &wall_in(60));
     platform.participant(1, "Budi", "budi@example.org");

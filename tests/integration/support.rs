@@ -16,13 +16,17 @@ mod back_end;
 mod catalog;
 mod database;
 mod home;
+mod people;
 mod platform;
 mod random;
 mod run;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::SeqCst},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
@@ -35,7 +39,7 @@ pub use self::{
     random::Random,
     run::{Run, program},
 };
-use crate::smtp::{Phase, Reply, Smtp};
+use crate::smtp::{Mail, Phase, Reply, Smtp};
 
 /// The moment most tests play at: 16.00 in Jakarta, an hour before [`START`].
 pub const NOW: &str = "2026-11-23T16:00:00+07:00";
@@ -61,4 +65,35 @@ pub fn busy_smtp() -> (Smtp, Arc<AtomicBool>) {
         _ => Reply::Accept,
     });
     (server.start(), busy)
+}
+
+/// How often each of these things comes.
+pub fn counted<T: Ord>(things: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
+    let mut counts = BTreeMap::new();
+    for thing in things {
+        *counts.entry(thing).or_default() += 1;
+    }
+    counts
+}
+
+/// By address, the Message-IDs that came to it.
+fn identities(mails: &[Mail]) -> BTreeMap<String, BTreeSet<Option<String>>> {
+    let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for mail in mails {
+        let ids = all.entry(mail.to[0].clone()).or_default();
+        ids.insert(mail.header("Message-ID"));
+    }
+    all
+}
+
+/// Nobody was lost, and whoever got a mail twice got the same one.
+pub fn nobody_lost(smtp: &Smtp, participants: usize, most_repeats: usize) {
+    let mails = smtp.mails();
+    let identities = identities(&mails);
+    assert_eq!(identities.len(), participants);
+    for (to, ids) in identities {
+        assert_eq!(ids.len(), 1, "{to}: {ids:?}");
+    }
+    let repeats = mails.len() - participants;
+    assert!(repeats <= most_repeats, "{repeats} mails were repeated");
 }

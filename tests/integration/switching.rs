@@ -28,7 +28,7 @@ fn lms(smtp: &Smtp) -> Platform {
         .set("METRICS_FILE", "pass.prom")
         .set("WHATSAPP_TRANSPORT", "file")
         .set("WHATSAPP_FILE_DIR", "messages");
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    platform.course();
     platform.participants(1..=3);
     platform.opted_in(1, "081234567801");
     platform.sql("UPDATE users SET status = 'suspended' WHERE id = 3");
@@ -41,19 +41,12 @@ fn migrated(smtp: &Smtp) -> Platform {
     platform
 }
 
-/// What the Laravel command enters.
-fn laravel_tells(platform: &Platform, session: i64, sent_at: &str, count: u32) {
-    platform.sql(&format!(
-        "INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count) VALUES ({session}, '{sent_at}', {count})"
-    ));
-}
-
 /// Two sessions that are due, of which Laravel has told one, and one that is over.
 fn sessions(platform: &Platform) {
     platform.session(1, &wall_in(-120));
-    laravel_tells(platform, 1, &wall_in(-183), 3);
+    platform.laravel_tells(1, &wall_in(-183), 3);
     platform.session(2, &wall_in(57));
-    laravel_tells(platform, 2, &wall_in(-6), 3);
+    platform.laravel_tells(2, &wall_in(-6), 3);
     platform.session(3, &wall_in(58));
 }
 
@@ -348,8 +341,8 @@ fn the_comparison_is_what_the_guide_shows() {
     platform.session(13, "2026-11-23 15:00:00");
     platform.session(14, "2026-11-23 09:00:00");
     platform.sql("UPDATE course_sessions SET course_id = 2 WHERE id = 13");
-    laravel_tells(&platform, 12, "2026-11-23 11:55:02", 3);
-    laravel_tells(&platform, 13, "2026-11-23 13:56:03", 3);
+    platform.laravel_tells(12, "2026-11-23 11:55:02", 3);
+    platform.laravel_tells(13, "2026-11-23 13:56:03", 3);
     let run = platform
         .run(&["send", "--dry-run", "--compare-log", "--now", NOW])
         .succeeds();

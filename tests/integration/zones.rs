@@ -65,7 +65,7 @@ fn on_tables_that_migrate_made_the_times_are_utc() {
     let smtp = Smtp::start();
     let platform = Platform::empty().mail(&smtp).set("APP_TIMEZONE", "");
     platform.run(&["migrate"]).succeeds();
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    platform.course();
     platform.participant(1, "Budi", "budi@example.org");
     platform.session(1, START);
     platform.session(2, "2026-11-23 10:00:00");

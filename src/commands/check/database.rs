@@ -55,7 +55,7 @@ pub fn look(chain: &mut Chain, db: &mut Db, config: &Config) -> Result<Found> {
         Standing::Theirs => own_view(chain, db),
         standing => platforms_view(chain, db, &found.platform, standing),
     });
-    tables(chain, &found);
+    chain.look("ledger", |chain| tables(chain, db, &found));
     if config.reminder.corrections {
         let (platform, standing) = (&found.platform, &found.standing);
         chain.look("corrects", |chain| {
@@ -191,18 +191,22 @@ fn indexes(chain: &mut Chain, db: &mut Db) -> Result<()> {
 }
 
 /// Ours, and Laravel's log.
-fn tables(chain: &mut Chain, found: &Found) {
+fn tables(chain: &mut Chain, db: &mut Db, found: &Found) -> Result<()> {
+    let whole = ledger::columns::check(&ledger::columns::lacking(db)?);
+    if let Err(error) = &whole {
+        chain.error("ledger", error);
+    }
     let tables = [
         (ledger::TABLE, found.has_ledger),
         (legacy::TABLE, found.has_log),
     ];
-    for (table, is_there) in tables {
-        if is_there {
-            chain.ok("ledger", format!("{table} is there"));
-        } else {
-            chain.fail("ledger", Exit::Config, missing(table));
+    for (table, is_there) in tables.into_iter().skip(usize::from(whole.is_err())) {
+        match is_there {
+            true => chain.ok("ledger", format!("{table} is there")),
+            false => chain.fail("ledger", Exit::Config, missing(table)),
         }
     }
+    Ok(())
 }
 
 /// What a pass does, with no row to do it to: a server refuses it all the same to a user who may not.

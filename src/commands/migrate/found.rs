@@ -4,6 +4,7 @@ use diesel::QueryResult;
 
 use crate::{
     db::{self, Db},
+    ledger::columns,
     legacy,
     platform::{
         cancellations,
@@ -23,6 +24,8 @@ pub struct Found {
     /// Of an operator's own views.
     pub flaws: Vec<Flaws>,
     pub log_columns: Vec<String>,
+    /// What the ledger lacks.
+    pub ledger_lacks: Vec<&'static str>,
     pub done: db::Done,
     pub laravel: Vec<String>,
 }
@@ -47,6 +50,7 @@ impl Found {
             cancellations,
             flaws,
             log_columns: db::columns(db, legacy::TABLE)?,
+            ledger_lacks: columns::lacking(db)?,
             done: db::Done::read(db)?,
             laravel: db::laravel_migrations(db)?,
         })

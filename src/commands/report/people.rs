@@ -99,7 +99,6 @@ impl People {
                 Reach::without_row(channel, listed, session.start(pass.zone), pass)
             })
         };
-        let (mail, whatsapp) = (reach(Channel::Mail), reach(Channel::Whatsapp));
         Row {
             user_id: id,
             name: called(id, name),
@@ -107,10 +106,9 @@ impl People {
                 all,
                 listed.is_none() && !self.participants.is_empty(),
                 session,
-                [&mail, &whatsapp],
             ),
-            mail,
-            whatsapp,
+            mail: reach(Channel::Mail),
+            whatsapp: reach(Channel::Whatsapp),
         }
     }
 }
@@ -123,8 +121,24 @@ fn called(id: i64, name: Option<&str>) -> String {
     }
 }
 
-/// What the states alone do not say.
-fn remarks(all: &[Delivery], has_left: bool, session: &Session, reached: [&Reach; 2]) -> String {
+impl Row {
+    /// The note, and why a channel did not reach them; by name where both did not.
+    pub fn remarks(&self) -> String {
+        let reasons = match (&self.mail.reason, &self.whatsapp.reason) {
+            (Some(mail), Some(whatsapp)) => format!("mail: {mail}; WhatsApp: {whatsapp}"),
+            (mail, whatsapp) => mail.clone().or(whatsapp.clone()).unwrap_or_default(),
+        };
+        let parts = [self.note.clone(), reasons];
+        parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+}
+
+/// What the states and their reasons do not say.
+fn remarks(all: &[Delivery], has_left: bool, session: &Session) -> String {
     let mut remarks = Vec::new();
     if has_left {
         remarks.push("does not take part any more".to_owned());
@@ -137,6 +151,5 @@ fn remarks(all: &[Delivery], has_left: bool, session: &Session, reached: [&Reach
     if let Some(other) = sent().rfind(is_other) {
         remarks.push(format!("was told of the start {}", other.scheduled_at));
     }
-    remarks.extend(reached.iter().filter_map(|reach| reach.reason.clone()));
     remarks.join("; ")
 }

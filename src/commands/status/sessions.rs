@@ -9,13 +9,14 @@ use crate::{
     config::Config,
     db::Db,
     ledger::{
-        Channel,
+        Channel, Scope,
         overview::{self, Told},
         status,
     },
-    pass::window::Window,
+    legacy,
+    pass::{Pass, window::Window},
     platform::upcoming::{Upcoming, upcoming},
-    time::Zone,
+    time::{Clock, Zone},
 };
 
 /// How many sessions are shown.
@@ -32,6 +33,8 @@ pub struct Session {
     pub told_from: Option<String>,
     pub mail: Count,
     pub whatsapp: Count,
+    /// Laravel has reminded of it: the ledger does not know whom.
+    pub by_laravel: bool,
     #[serde(skip)]
     pub opens: Option<DateTime<Utc>>,
     /// Nobody was told, and its last window is over.
@@ -54,19 +57,38 @@ pub fn read(
     let sessions = upcoming(db, zone.wall(now), SHOWN)?;
     let ids: Vec<i64> = sessions.iter().map(|session| session.session_id).collect();
     let told = overview::told(db, &ids)?;
+    let by_laravel = by_laravel(db, config, zone, now)?;
     let windows = Window::all(&config.reminder);
     let first = windows.last().map_or(now, |window| window.starts(now).0);
     let session = |one: Upcoming| {
         let start = zone.parse(&one.scheduled_at);
         let next = start.and_then(|start| next_window(config, start, now));
-        let is_over = start.is_some_and(|start| start < first);
+        let by_laravel = by_laravel.contains(&one.session_id);
+        let is_over = start.is_some_and(|start| start < first) && !by_laravel;
         let session = session(one, next, &told, zone);
         Session {
+            by_laravel,
             is_lost: is_over && session.mail.told + session.whatsapp.told == 0,
             ..session
         }
     };
     Ok(sessions.into_iter().map(session).collect())
+}
+
+/// Those of the sessions to come that Laravel has reminded of already.
+fn by_laravel(
+    db: &mut Db,
+    config: &Config,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<i64>> {
+    let clock = Clock::starting_at(now, now);
+    let pass = Pass::to_look(config, zone, clock, Scope::default());
+    let Some(window) = pass.legacy_window() else {
+        return Ok(Vec::new());
+    };
+    let (_, last) = window.starts(now);
+    legacy::reminded(db, (now, last), None, &window, zone)
 }
 
 fn session(one: Upcoming, next: Option<Next>, told: &[Told], zone: Zone) -> Session {
@@ -82,6 +104,7 @@ fn session(one: Upcoming, next: Option<Next>, told: &[Told], zone: Zone) -> Sess
         mail: count(Channel::Mail, one.participants),
         whatsapp: count(Channel::Whatsapp, one.opted_in),
         id: one.session_id,
+        by_laravel: false,
         told_from: next.map(|(_, opens)| local(opens, zone)),
         opens: next.map(|(_, opens)| opens),
         is_lost: false,

@@ -12,7 +12,7 @@ use crate::{
     commands::log,
     ledger::overview::Outcomes,
     table::{self, Cell, Table},
-    time,
+    text, time,
 };
 
 impl fmt::Display for Status {
@@ -79,7 +79,7 @@ impl Status {
                 self.due(session),
                 Cell::number(count(&session.mail)),
                 Cell::number(count(&session.whatsapp)),
-                Cell::cut(format!("{}: {}", session.id, session.title), 80),
+                Cell::new(title(session)),
             ]);
         }
         table
@@ -194,6 +194,15 @@ impl Status {
             Cell::new(prose),
         ]
     }
+}
+
+fn title(session: &Session) -> String {
+    let title = text::one_line(&session.title, 80);
+    let by_laravel = match session.by_laravel {
+        true => " (told by Laravel)",
+        false => "",
+    };
+    format!("{}: {title}{by_laravel}", session.id)
 }
 
 fn state(channel: &Channelled) -> Cell {

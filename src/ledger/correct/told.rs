@@ -1,12 +1,10 @@
 //! What a correction corrects: its message names the old start, and its mail answers the old one.
 
-use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl, dsl::sql, sql_types::Text,
-};
+use diesel::{ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl};
 
 use crate::{
     db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
-    ledger::{Channel, Kind, claim::Row, status},
+    ledger::{Channel, Kind, claim::Row, start_digits, status},
 };
 
 /// What a correction corrects.
@@ -96,7 +94,7 @@ fn sent(
             ledger::course_session_id,
             ledger::user_id,
             ledger::kind,
-            sql::<Text>("CAST(session_reminder_deliveries.scheduled_at AS CHAR(19))"),
+            start_digits(),
             ledger::message_id,
         ))
         .load(db)

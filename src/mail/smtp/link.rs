@@ -41,7 +41,7 @@ pub struct Link {
     pub has_served: bool,
     /// The Message-ID of the mail whose commands have been written, but no reply to them read.
     pub announced: Option<String>,
-    /// From a write to the first reply, as it was last.
+    /// From a write to the first reply, the shortest: what is more was spent waiting for a busy host or server.
     pub round_trip: Duration,
     limit: Duration,
 }
@@ -68,7 +68,7 @@ impl Link {
             usable: true,
             has_served: false,
             announced: None,
-            round_trip: Duration::ZERO,
+            round_trip: Duration::MAX,
             limit: Duration::ZERO,
         }
     }
@@ -153,7 +153,7 @@ impl Link {
             let reply = self.smtp.command(text);
             reply.map_err(|error| self.server.trouble(&error))
         });
-        self.round_trip = asked.elapsed();
+        self.round_trip = self.round_trip.min(asked.elapsed());
         self.judge(phase, reply)
     }
 

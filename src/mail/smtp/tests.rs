@@ -130,18 +130,7 @@ fn envelope(to: &str) -> Envelope {
 }
 
 fn name(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Sent { .. } => "sent",
-        Outcome::Retry { .. } => "retry",
-        Outcome::Busy(_) => "busy",
-        Outcome::Failed(_) => "failed",
-        Outcome::Refused(_) => "refused",
-        Outcome::OptedOut(_) => "opted out",
-        Outcome::InDoubt(_) => "in doubt",
-        Outcome::Stopped(_) => "stopped",
-        Outcome::Missed(_) => "missed",
-        Outcome::Cancelled(_) => "cancelled",
-    }
+    outcome.class().0
 }
 
 /// Delivers one mail after the other in one session and tells what became of them.

@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use log::{Level, log, warn};
 
-use super::{Coordinator, LONGEST, budget};
+use super::{Coordinator, LONGEST};
 use crate::{
     db,
     exit::Exit,
     interrupt::LOOK,
     ledger::{Stop, close},
     outcome::Fault,
+    pass::budget,
 };
 
 impl Coordinator<'_> {

@@ -5,13 +5,12 @@ use crate::text;
 
 impl Fact {
     pub fn rule(&self) -> &'static str {
-        let (rule, ..) = words(self.table, self.column);
-        rule
+        words(self.table, self.column).rule
     }
 
     /// What it says, with the value that was looked at.
     pub fn text(&self) -> String {
-        let (_, yes, no) = words(self.table, self.column);
+        let Words { yes, no, .. } = words(self.table, self.column);
         let column = format!("{}.{}", self.table, self.column);
         let Some(found) = &self.found else {
             return format!("the platform has no {column}");
@@ -27,12 +26,17 @@ impl Fact {
     }
 }
 
-/// The rule about a column, and what it says where it holds and, as a sentence of its own, where not.
-pub(in crate::platform) fn words(
-    table: &str,
-    column: &str,
-) -> (&'static str, &'static str, &'static str) {
-    match (table, column) {
+/// What is said of a condition.
+pub(in crate::platform) struct Words {
+    pub rule: &'static str,
+    /// Where it holds.
+    pub yes: &'static str,
+    /// Where it does not; a sentence of its own.
+    pub no: &'static str,
+}
+
+pub(in crate::platform) fn words(table: &str, column: &str) -> Words {
+    let (rule, yes, no) = match (table, column) {
         ("course_sessions", "deleted_at") => {
             ("session_deleted", "not deleted", "the session was deleted")
         }
@@ -64,5 +68,6 @@ pub(in crate::platform) fn words(
         ),
         (_, "deleted_at") => ("user_deleted", "not deleted", "the user was deleted"),
         _ => ("user_active", "active", "the user is not active"),
-    }
+    };
+    Words { rule, yes, no }
 }

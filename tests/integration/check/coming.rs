@@ -12,12 +12,8 @@ const DAY: i64 = 24 * HOUR;
 
 /// The seed's tables with course 1 in them; mail and WhatsApp become files.
 fn untouched() -> Platform {
-    let platform = Platform::untouched()
-        .set("MAIL_MAILER", "file")
-        .set("MAIL_FILE_DIR", "mails")
-        .set("WHATSAPP_TRANSPORT", "file")
-        .set("WHATSAPP_FILE_DIR", "messages");
-    platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+    let platform = Platform::untouched().with_files();
+    platform.course();
     platform
 }
 
@@ -208,22 +204,15 @@ fn a_zone_that_nobody_names_fails_and_says_what_to_set() {
     assert!(lines(&report, "next").is_empty());
 }
 
-fn laravels_row(platform: &Platform, session: i64, minutes: i64) {
-    let sent_at = wall_in(minutes);
-    platform.sql(&format!(
-        "INSERT INTO session_reminder_logs (course_session_id, sent_at, recipients_count) VALUES ({session}, '{sent_at}', 7)"
-    ));
-}
-
 #[test]
 fn a_recent_row_of_laravels_scheduler_says_to_disable_it() {
     let platform = untouched();
     says(&check(&platform), "laravel", "ok", "no row");
     platform.session(1, &wall_in(-3 * DAY));
-    laravels_row(&platform, 1, -3 * DAY - HOUR);
+    platform.laravel_tells(1, &wall_in(-3 * DAY - HOUR), 7);
     says(&check(&platform), "laravel", "ok", "3 days old");
     platform.session(2, &wall_in(HOUR));
-    laravels_row(&platform, 2, -190);
+    platform.laravel_tells(2, &wall_in(-190), 7);
     let words = "has a log row of 3 hours ago: disable its command first";
     says(&check(&platform), "laravel", "warn", words);
     platform.run(&["migrate"]).succeeds();

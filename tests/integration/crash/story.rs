@@ -15,9 +15,8 @@ use std::{
 use chrono::{DateTime, FixedOffset};
 
 use crate::{
-    hosts::counted,
     smtp::{Phase, Reply, Smtp},
-    support::{NOW, Platform, Random, on_sqlite},
+    support::{NOW, Platform, Random, counted, on_sqlite},
     twilio::{Answer, Twilio},
 };
 

@@ -24,7 +24,7 @@ fn a_database_has_the_seeds_tables_and_the_digits_that_are_written() {
             "users",
         ];
         assert_eq!(platform.relations(), tables);
-        platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+        platform.course();
         platform.session(1, "2026-11-23 17:00:00");
         platform.participant(1, "O'Neil", "oneil@example.org");
         platform.opted_in(1, "081234567890");
@@ -44,7 +44,7 @@ fn what_was_committed_outlives_a_stop_and_nothing_outlives_the_server() {
     for back_end in back_ends() {
         let server = Server::start(back_end);
         let platform = Platform::untouched_at(&server);
-        platform.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+        platform.course();
         server.stop();
         assert!((server.kind.run)(&server.url(platform.database_name()), "SELECT 1").is_err());
         server.restart();

@@ -1,8 +1,7 @@
-//! The platform: its folder with the `.env`, its database, its people.
+//! The platform: its folder with the `.env`, its database, its passes.
 
 use std::{
     collections::BTreeMap,
-    ops::RangeInclusive,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -11,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
-    BackEnd, Database, NOW, Run, database,
+    BackEnd, Database, NOW, Run, START, database,
     home::{FILE, Home},
     program,
 };
@@ -71,8 +70,16 @@ impl Platform {
     /// Migrates it, and makes course 1.
     pub fn migrated(self) -> Self {
         self.run(&["migrate"]).succeeds();
-        self.sql("INSERT INTO courses (id, title) VALUES (1, 'Matematika Dasar')");
+        self.course();
         self
+    }
+
+    /// As [`Platform::seed`], with a reminder by mail that is due at [`NOW`]: Budi's, of session 1.
+    pub fn due(smtp: &Smtp) -> Self {
+        let platform = Self::seed().mail(smtp);
+        platform.session(1, START);
+        platform.participant(1, "Budi", "budi@example.org");
+        platform
     }
 
     fn new(home: Home) -> Self {
@@ -109,6 +116,14 @@ impl Platform {
             .set("TWILIO_AUTH_TOKEN", AUTH_TOKEN)
             .set("TWILIO_WHATSAPP_FROM", "+14155550100")
             .set("TWILIO_API_BASE", &twilio.base())
+    }
+
+    /// Mails and messages become files in its folder.
+    pub fn with_files(self) -> Self {
+        self.set("MAIL_MAILER", "file")
+            .set("MAIL_FILE_DIR", "mails")
+            .set("WHATSAPP_TRANSPORT", "file")
+            .set("WHATSAPP_FILE_DIR", "messages")
     }
 
     /// One line of the `.env`.
@@ -189,44 +204,6 @@ impl Platform {
         )
     }
 
-    /// A session of course 1 that starts then (the platform's digits).
-    pub fn session(&self, id: i64, start: &str) {
-        self.sql(&format!(
-            "INSERT INTO course_sessions (id, course_id, title, mode, scheduled_at, meeting_url)
-             VALUES ({id}, 1, 'Pecahan', 'online', '{start}', 'https://meet.example.org/{id}')"
-        ));
-    }
-
-    /// A user with an active enrollment in course 1, and no profile.
-    pub fn participant(&self, id: i64, name: &str, email: &str) {
-        let (name, email) = (name.replace('\'', "''"), email.replace('\'', "''"));
-        self.sql(&format!(
-            "INSERT INTO users (id, name, email) VALUES ({id}, '{name}', '{email}');
-             INSERT INTO enrollments (user_id, course_id, status) VALUES ({id}, 1, 'active');"
-        ));
-    }
-
-    /// Many of them at once: `Peserta 7`, `peserta7@example.org`.
-    pub fn participants(&self, ids: RangeInclusive<i64>) {
-        let users: Vec<String> = ids
-            .clone()
-            .map(|id| format!("({id}, 'Peserta {id}', 'peserta{id}@example.org')"))
-            .collect();
-        let enrollments: Vec<String> = ids.map(|id| format!("({id}, 1, 'active')")).collect();
-        self.sql(&format!(
-            "INSERT INTO users (id, name, email) VALUES {};
-             INSERT INTO enrollments (user_id, course_id, status) VALUES {};",
-            users.join(", "),
-            enrollments.join(", ")
-        ));
-    }
-
-    /// A profile with that number, opted in.
-    pub fn opted_in(&self, user: i64, phone: &str) {
-        let phone = phone.replace('\'', "''");
-        self.sql(&format!("INSERT INTO user_profiles (user_id, phone, whatsapp_opt_in) VALUES ({user}, '{phone}', true)"));
-    }
-
     /// Runs the program in the platform's folder, with nothing in its environment but what cron gives.
     pub fn run(&self, arguments: &[&str]) -> Run {
         let output = self.command(arguments).output().unwrap();
@@ -246,6 +223,16 @@ impl Platform {
     /// Starts it and lets it run.
     pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Starts a pass on a host of its own: the lock of one is nothing to another.
+    pub fn start_on(&self, host: &str, now: &str) -> Child {
+        self.command(&["send", "--now", now])
+            .env("STATE_DIRECTORY", self.path(host))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
