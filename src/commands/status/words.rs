@@ -33,26 +33,35 @@ impl fmt::Display for Status {
 impl Status {
     fn state(&self) -> Table {
         let mut table = Table::new();
+        let written = self.last_written.as_ref();
         let mut row = |name: &str, text: Cell| table.row([Cell::new(name), text]);
         row(
             "last pass",
-            self.moment(self.last_pass.as_ref(), "none of this user on this host"),
+            self.moment(
+                self.last_pass.as_ref(),
+                None,
+                "none of this user on this host",
+            ),
         );
         row(
             "ledger",
-            self.moment(self.last_written.as_ref(), "nothing was written yet"),
+            self.moment(
+                written.map(|written| &written.moment),
+                written.and_then(|written| written.host.as_deref()),
+                "nothing was written yet",
+            ),
         );
         row("mail", state(&self.mail));
         row("whatsapp", state(&self.whatsapp));
         table
     }
 
-    fn moment(&self, moment: Option<&Moment>, none: &str) -> Cell {
+    fn moment(&self, moment: Option<&Moment>, host: Option<&str>, none: &str) -> Cell {
         let Some(moment) = moment else {
             return Cell::new(none).styled(table::DOUBTFUL);
         };
         let age = time::rough(Duration::seconds(moment.age_seconds));
-        let host = moment.host.as_ref().map(|host| format!(", by {host}"));
+        let host = host.map(|host| format!(", by {host}"));
         let text = format!(
             "{age} ago ({}{})",
             self.digits(&moment.at),
