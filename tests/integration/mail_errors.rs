@@ -782,7 +782,11 @@ fn a_mail_in_doubt_is_held_when_the_setting_says_so_or_the_session_has_begun() {
 }
 
 /// The mail server refuses these users so, at this phase; one connection.
-fn refused(reply: fn() -> Reply, users: &'static [&'static str], phase: Phase) -> (Platform, Smtp) {
+fn refused(
+    reply: impl Fn() -> Reply + Send + Sync + 'static,
+    users: &'static [&'static str],
+    phase: Phase,
+) -> (Platform, Smtp) {
     let script = move |now, to: &str| {
         let meant = users.iter().any(|user| to == format!("{user}@example.org"));
         if now == phase && meant {
@@ -801,16 +805,21 @@ fn refused(reply: fn() -> Reply, users: &'static [&'static str], phase: Phase) -
 fn the_same_unknown_refusal_three_times_in_a_row_stops_the_channel() {
     for phase in [Phase::Rcpt, Phase::Body] {
         let all = &["ani", "budi", "citra", "dewi", "eka", "fajar"];
-        let (platform, smtp) = refused(|| say("554 5.7.1 Not today"), all, phase);
+        let refusals = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&refusals);
+        let reply = move || {
+            counted.fetch_add(1, SeqCst);
+            say("554 5.7.1 Not today")
+        };
+        let (platform, _smtp) = refused(reply, all, phase);
         let run = platform.send().exits(75);
         let stops = run.complaints();
         let stops = stops
             .iter()
             .filter(|line| line.contains("mail has stopped"));
         assert_eq!(stops.count(), 1, "{}", run.stderr);
-        let asked = smtp.commands();
-        let asked = asked.iter().filter(|command| command.starts_with("RCPT"));
-        assert_eq!(asked.count(), 3);
+        // The fourth mail's commands may have travelled with the third one's text; its own text stays here.
+        assert_eq!(refusals.load(SeqCst), 3);
         for user in [1, 2] {
             assert_eq!(state(&platform, user), "failed|554 5.7.1|1|NULL");
         }
