@@ -45,6 +45,8 @@ for file in README.md README.id.md crontab.example docs/*.md docs/pictures/*; do
 put 644 .env.example usr/share/doc/reminders/env.example
 put 644 crontab.example usr/share/doc/reminders/crontab.example
 put 644 CHANGELOG.md usr/share/doc/reminders/changelog
+# As these two are called here.
+sed -i 's/(CHANGELOG\.md)/(changelog.gz)/; s/`\.env\.example`/`env.example`/' "$doc"/README*.md "$doc/docs/configuration.md"
 gzip -9n "$doc/changelog" "$share"/man/man1/*
 {
     echo 'Apache-2.0 (/usr/share/common-licenses/Apache-2.0) or MIT, as you like:'
@@ -72,9 +74,9 @@ Section: web
 Priority: optional
 Description: reminders of course sessions by email and WhatsApp
  Tells every participant of a course session, one hour before it starts, by
- email and by WhatsApp, exactly once. Works on the database of a Laravel course
- platform (SQLite, PostgreSQL, MySQL or MariaDB), started every minute by cron or
- a systemd timer.
+ email and by WhatsApp. Works on the database of a Laravel course platform
+ (SQLite, PostgreSQL, MySQL or MariaDB), started every minute by cron or a
+ systemd timer.
 CONTROL
 
 mkdir -p target/debian

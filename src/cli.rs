@@ -30,7 +30,10 @@ const BACK_ENDS: &[&str] = &[
 static VERSION: LazyLock<String> =
     LazyLock::new(|| format!("{} ({})", env!("CARGO_PKG_VERSION"), BACK_ENDS.join(", ")));
 
-/// Tells every participant of a course session, one hour before it starts, by email and WhatsApp, exactly once
+/// Above the options that every command has, below its own.
+const EVERYWHERE: &str = "Options of every command";
+
+/// Tells every participant of a course session, one hour before it starts, by email and WhatsApp
 ///
 /// Runs from cron every minute on the course platform's own database and .env. A pass in which all is well prints nothing.
 #[derive(Debug, Parser)]
@@ -42,15 +45,15 @@ static VERSION: LazyLock<String> =
 )]
 pub struct Cli {
     /// Read settings from this file instead of ./.env; of several, the first that has a setting wins
-    #[arg(long = "env-file", value_name = "PATH", global = true)]
+    #[arg(long = "env-file", value_name = "PATH", global = true, help_heading = EVERYWHERE)]
     pub env_files: Vec<PathBuf>,
 
     /// Say more on stderr (twice: everything)
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    #[arg(short, long, action = ArgAction::Count, global = true, help_heading = EVERYWHERE)]
     pub verbose: u8,
 
     /// Say nothing on stderr but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = EVERYWHERE)]
     pub quiet: bool,
 
     #[command(subcommand)]
@@ -67,7 +70,7 @@ pub enum Command {
   reminders send --dry-run --compare-log    beside the Laravel command: what either does differently
   reminders send --session 12 --channel mail --format json
 
-Exit codes: 0 done; 1 a reminder failed, was missed or is unknown; 2 wrong command line;
+Exit codes: 0 done; 1 a reminder failed, was missed or is unknown; 2 wrong command line; \
 75 could not work now, a later pass tries again; 78 the configuration is wrong.")]
     Send(Send),
 
@@ -95,7 +98,7 @@ Exit codes: 0 done; 1 a reminder failed, was missed or is unknown; 2 wrong comma
   reminders check
   reminders check --offline            ask neither the mail server nor Twilio
 
-Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the configuration is wrong,
+Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the configuration is wrong, \
 or the database needs `reminders migrate`.")]
     Check(Check),
 
@@ -109,7 +112,7 @@ or the database needs `reminders migrate`.")]
 
 The time that is left is counted from the moment the reminder goes, or from --now.
 
-Exit codes: 0 done; 1 there is no such session or participant; 78 the settings or templates are
+Exit codes: 0 done; 1 there is no such session or participant; 78 the settings or templates are \
 wrong, or the database needs `reminders migrate`.")]
     Preview(Preview),
 
@@ -122,8 +125,8 @@ wrong, or the database needs `reminders migrate`.")]
   reminders test mail you@example.org
   reminders test whatsapp 081234567890
 
-Exit codes: 0 accepted, and nothing bad heard of it within ten seconds (WhatsApp); 1 this recipient
-was refused, or not reached; 2 no address or number; 75 the channel could not work now; 78 the
+Exit codes: 0 accepted, and nothing bad heard of it within ten seconds (WhatsApp); 1 this recipient \
+was refused, or not reached; 2 no address or number; 75 the channel could not work now; 78 the \
 settings are wrong, or the channel is off.")]
     Test(Test),
 
@@ -133,7 +136,7 @@ settings are wrong, or the channel is off.")]
   reminders explain 12 34 --format json
   reminders explain 12 34 --now 2026-11-23T16:00:00+07:00
 
-The rules stand in the order in which they are applied: ok lets the person be told, no does not, and
+The rules stand in the order in which they are applied: ok lets the person be told, no does not, and \
 – does not apply or is not known. Changes nothing. Exit code 1: there is no such session or user.")]
     Explain(Explain),
 
@@ -142,9 +145,12 @@ The rules stand in the order in which they are applied: ok lets the person be to
   reminders report 12
   reminders report 12 --format csv > session-12.csv
 
-told: the mail server or WhatsApp has taken it; delivered, read: WhatsApp says so; bounced: it was
-refused, or came back; perhaps: nobody can tell whether it was sent. Addresses and numbers are masked.
-In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe.")]
+told: the mail server or WhatsApp has taken it; delivered, read: WhatsApp says so; bounced: it was \
+refused, or came back; perhaps: nobody can tell whether it was sent. Addresses and numbers are masked. \
+In CSV a cell that a spreadsheet would take for a formula begins with an apostrophe.
+
+Exit codes: 0; 1 there is no such session; 78 the configuration is wrong, or the database needs \
+`reminders migrate`.")]
     Report(Report),
 
     /// What comes next, when the last pass was, what became of the last day's messages, and what needs a person
@@ -152,7 +158,7 @@ In CSV a cell that a spreadsheet would take for a formula begins with an apostro
   reminders status
   reminders status --format json
 
-Exit codes: 0; 75 the database cannot be reached; 78 the configuration is wrong, or the database
+Exit codes: 0; 75 the database cannot be reached; 78 the configuration is wrong, or the database \
 needs `reminders migrate`.")]
     Status(Status),
 
@@ -160,11 +166,14 @@ needs `reminders migrate`.")]
     #[command(after_help = "Examples:
   reminders log --since 2h
   reminders log --user budi@example.org
-  reminders log --session 12 --status failed
+  reminders log --session 12 --status failed,missed
   reminders log --follow --format json    a JSON object a line, as it happens
 
-Of each message the log has its id, when it was sent (else when something last happened to it), session
-and user, the channel, its status (or what WhatsApp has said since), and where it went.")]
+Of each message the log has its id, when it was sent (else when something last happened to it), session \
+and user, the channel, its status (or what WhatsApp has said since), and where it went.
+
+Exit codes: 0, also where there is nothing; 1 there is no such session or user; 75 the database \
+cannot be reached; 78 the configuration is wrong, or the database needs `reminders migrate`.")]
     Log(Log),
 
     /// Put messages that have failed back to be sent, if the session has not started
@@ -173,7 +182,7 @@ and user, the channel, its status (or what WhatsApp has said since), and where i
   reminders retry --failed --session 3
   reminders retry 12 --even-if-in-doubt
 
-A mail in doubt (`unknown`) may have arrived: it is sent once more only with --even-if-in-doubt, and then
+A mail in doubt (`unknown`) may have arrived: it is sent once more only with --even-if-in-doubt, and then \
 under the same Message-ID. A WhatsApp message in doubt is looked for at Twilio first.
 
 Exit codes: 0 all of them wait to be sent; 1 one cannot be sent, see why.")]
@@ -184,7 +193,7 @@ Exit codes: 0 all of them wait to be sent; 1 one cannot be sent, see why.")]
   reminders prune --older-than 90d --dry-run
   reminders prune --older-than 90d
 
-What waits or is being sent is never deleted. The rows of the last 8 days stay in any case, since a pass
+What waits or is being sent is never deleted. The rows of the last 8 days stay in any case, since a pass \
 still looks back at them.")]
     Prune(Prune),
 
@@ -265,7 +274,7 @@ fn limit(text: &str) -> Result<usize, String> {
 /// A time within the years that every database and time zone can hold.
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     let example = "give a time such as 2026-11-23T16:00:00+07:00";
-    let time = DateTime::parse_from_rfc3339(text).map_err(|error| format!("{error}; {example}"))?;
+    let time = DateTime::parse_from_rfc3339(text).map_err(|_| example)?;
     let time = time.to_utc();
     if YEARS.contains(&time.year()) {
         Ok(time)

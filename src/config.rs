@@ -202,6 +202,7 @@ impl Config {
             Channel::Broken(problems) => problems.as_slice(),
             _ => &[],
         };
-        of_mail.iter().chain(of_whatsapp).collect()
+        let only_of_whatsapp = of_whatsapp.iter().filter(|one| !of_mail.contains(one));
+        of_mail.iter().chain(only_of_whatsapp).collect()
     }
 }

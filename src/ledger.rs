@@ -105,6 +105,9 @@ impl Kind {
 /// The code of a `missed` row whose window passed before anybody looked.
 pub const WINDOW_PASSED: &str = "window_passed";
 
+/// The code of what was not sent before its session began.
+pub const TOO_LATE: &str = "too_late";
+
 /// The `delivery_status` of a message that failed at WhatsApp after Twilio had taken it, and was sent a second time.
 const AGAIN: &str = "again";
 

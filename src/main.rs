@@ -1,4 +1,4 @@
-//! `reminders`: tells every participant of a course session, one hour before it starts, by email and WhatsApp, exactly once.
+//! `reminders`: tells every participant of a course session, one hour before it starts, by email and WhatsApp.
 //!
 //! ```text
 //! main       arguments -> configuration -> command -> exit code

@@ -56,7 +56,7 @@ pub enum Templates {
     #[command(after_help = "Example:
   reminders templates export reminder-templates
 
-Then set REMINDER_TEMPLATES=reminder-templates, and delete the files that you do not change: what is
+Then set REMINDER_TEMPLATES=reminder-templates, and delete the files that you do not change: what is \
 not there stays built in.")]
     Export(Export),
 

@@ -1,7 +1,7 @@
 //! What looks at the record of what was sent, or changes it.
 
 use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, Utc};
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{Format, YEARS, instant, limit, session};
 use crate::{
@@ -68,9 +68,9 @@ pub struct Log {
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
 
-    /// In this state only; sent includes what was delivered or read since
-    #[arg(long)]
-    pub status: Option<State>,
+    /// In this state only, or in one of several (failed,missed); sent includes what was delivered or read since
+    #[arg(long, value_delimiter = ',')]
+    pub status: Vec<State>,
 
     /// This channel only
     #[arg(long)]
@@ -94,13 +94,14 @@ pub struct Log {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["ids", "failed"]).required(true))]
 pub struct Retry {
     /// The ids of the messages, as `reminders log` has them
-    #[arg(value_name = "ID", value_parser = message, required_unless_present = "failed")]
+    #[arg(value_name = "ID", value_parser = message)]
     pub ids: Vec<i64>,
 
     /// All that have failed and whose session has not started
-    #[arg(long, conflicts_with = "ids")]
+    #[arg(long)]
     pub failed: bool,
 
     /// With --failed: those of this session only
@@ -118,7 +119,7 @@ pub struct Retry {
 
 #[derive(Debug, Args)]
 pub struct Prune {
-    /// What started longer ago than this, such as 90d; 2 days at least
+    /// What started longer ago than this, such as 90d
     #[arg(long, value_name = "TIME", value_parser = age)]
     pub older_than: Duration,
 

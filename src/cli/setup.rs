@@ -2,23 +2,24 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use clap_complete::Shell;
 
 use super::Format;
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("who").args(["user", "file"]).required(true))]
 pub struct OptIn {
     /// A user's numeric id or email address
-    #[arg(value_name = "USER", required_unless_present = "file")]
+    #[arg(value_name = "USER")]
     pub user: Option<String>,
 
     /// The number to store; without it, the one in the profile
     #[arg(long, value_name = "NUMBER", conflicts_with = "file")]
     pub phone: Option<String>,
 
-    /// Many at once: a CSV file with lines of user,phone (the phone may be empty)
-    #[arg(long, value_name = "CSV", conflicts_with = "user")]
+    /// Many at once: a CSV file with lines of user,phone or user;phone (the phone may be empty); - reads stdin
+    #[arg(long, value_name = "CSV")]
     pub file: Option<PathBuf>,
 
     /// How to print the result

@@ -10,7 +10,8 @@ use crate::{
 /// Puts what is missing from the database before an error that it may have caused; else what could not be done.
 pub fn explain(db: &mut Db, error: anyhow::Error, what: &'static str) -> anyhow::Error {
     let needed = [view::NAME, ledger::TABLE, legacy::TABLE];
-    if exit::chosen(&error).is_some() {
+    // What could not be printed is no fault of the database.
+    if exit::chosen(&error).is_some() || error.is::<std::io::Error>() {
         return error;
     }
     let Ok(relations) = db::relations(db) else {

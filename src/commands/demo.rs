@@ -194,13 +194,19 @@ One of the WhatsApp messages reads:
 {message}
 Next, try:
 
-  {command} send --dry-run    # who was told, who was not, and why
-  {command} send              # nobody is told twice
+  # who was told, who was not, and why
+  {command} send --dry-run
+  # nobody is told twice
+  {command} send
+  # now Dewi gets a WhatsApp message, too
   {command} opt-in dewi@example.org --phone 0812-1111-2222
-  {command} send              # now Dewi gets a WhatsApp message, too
-  {command} explain 1 siti@example.org      # why Siti was told by mail alone
-  {command} preview 1         # what is sent
-  {command} status            # what comes next, and what became of the last day's messages",
+  {command} send
+  # why Siti was told by mail alone; where it says `reminders`, type what stands here
+  {command} explain 1 siti@example.org
+  # what is sent
+  {command} preview 1
+  # what comes next, and what became of the last day's messages
+  {command} status",
         folder = dir.display(),
         message = whatsapp_message(&paths)?,
     ))

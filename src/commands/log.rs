@@ -46,11 +46,15 @@ fn wanted(db: &mut Db, args: &cli::Log, zone: Zone) -> Result<Wanted> {
     if let Some(session) = args.session {
         session::check(db, session, zone)?;
     }
-    let user = args.user.as_deref().map(|who| user(db, who)).transpose()?;
+    let user = args
+        .user
+        .as_deref()
+        .map(|who| user(db, who, zone))
+        .transpose()?;
     Ok(Wanted {
         session: args.session,
         user,
-        status: args.status,
+        states: args.status.clone(),
         channel: args.channel,
         since: args.since.map(|since| since.instant(zone, Utc::now())),
     })
@@ -58,7 +62,7 @@ fn wanted(db: &mut Db, args: &cli::Log, zone: Zone) -> Result<Wanted> {
 
 /// The user that `who` names. Where the platform keeps its users elsewhere, an id is taken as it is; of one who is gone the
 /// ledger still knows.
-fn user(db: &mut Db, who: &str) -> Result<i64> {
+fn user(db: &mut Db, who: &str, zone: Zone) -> Result<i64> {
     let who = who.trim();
     let known = !db::columns(db, "users")?.is_empty();
     let id: Option<i64> = who.parse().ok();
@@ -68,24 +72,25 @@ fn user(db: &mut Db, who: &str) -> Result<i64> {
     };
     match (found, id) {
         (Some(user), _) => Ok(user),
-        (None, Some(id)) if has_rows(db, id) => Ok(id),
+        (None, Some(id)) if has_rows(db, id, zone) => Ok(id),
         _ => Err(profile::unknown(who)),
     }
 }
 
-fn has_rows(db: &mut Db, user: i64) -> bool {
+fn has_rows(db: &mut Db, user: i64, zone: Zone) -> bool {
     let wanted = Wanted {
         user: Some(user),
         ..Wanted::default()
     };
-    journal::newest(db, &wanted, 1).is_ok_and(|rows| !rows.is_empty())
+    journal::newest(db, &wanted, 1, zone, Utc::now()).is_ok_and(|rows| !rows.is_empty())
 }
 
 fn show(db: &mut Db, args: &cli::Log, wanted: &Wanted, zone: Zone) -> Result<Exit> {
-    let entries = journal::newest(db, wanted, args.limit)?;
+    let entries = journal::newest(db, wanted, args.limit, zone, Utc::now())?;
     let now = Utc::now();
     match args.format {
         Format::Json => entries.iter().try_for_each(output::json)?,
+        Format::Text if entries.is_empty() => output::line(&"nothing")?,
         Format::Text => output::line(&filled(titles(), &entries, zone, now))?,
     }
     Ok(Exit::Ok)
@@ -102,7 +107,7 @@ fn follow(
     let interrupt = Interrupt::default();
     interrupt.listen();
     let mut known = changed(db, config, wanted, zone)?;
-    let mut last = journal::newest(db, wanted, args.limit)?;
+    let mut last = journal::newest(db, wanted, args.limit, zone, Utc::now())?;
     last.reverse();
     let mut table = titles();
     print(args.format, &mut table, &last, zone)?;

@@ -96,7 +96,7 @@ fn number(profile: &Profile, given: Option<&str>, region: &str) -> Result<String
     let given = given.map(str::trim).filter(|given| !given.is_empty());
     let Some(text) = given.or(profile.phone.as_deref()) else {
         return Err(anyhow!(
-            "user {} has no phone number: give one with --phone",
+            "user {} has no phone number: give one with --phone, or after the user in a file's line",
             profile.user_id
         ));
     };
@@ -106,6 +106,10 @@ fn number(profile: &Profile, given: Option<&str>, region: &str) -> Result<String
 
 /// Every line of a CSV file. A line that cannot be done is named, and the others are.
 fn opt_in_all(db: &mut Db, config: &Config, file: &Path, format: Format) -> Result<Exit> {
+    let file = match file == Path::new("-") {
+        true => Path::new("/dev/stdin"),
+        false => file,
+    };
     let bytes = fs::read(file).with_context(|| format!("could not read {}", file.display()))?;
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     let mut exit = Exit::Ok;

@@ -37,7 +37,7 @@ struct Status {
     /// Of this user on this host.
     last_pass: Option<Moment>,
     /// The newest row that was written, by whichever host.
-    last_written: Option<Moment>,
+    last_written: Option<Written>,
     mail: Channelled,
     whatsapp: Channelled,
     upcoming: Vec<Session>,
@@ -52,7 +52,13 @@ struct Status {
 struct Moment {
     at: String,
     age_seconds: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+}
+
+#[derive(Serialize)]
+struct Written {
+    #[serde(flatten)]
+    moment: Moment,
+    /// Whose pass claimed that row; `None` where it was made, or put back, and not sent.
     host: Option<String>,
 }
 
@@ -96,18 +102,20 @@ impl Status {
         let overview = Overview::read(db, zone, since)?;
         let Overview { mail, whatsapp, .. } = overview;
         let count = |one: Outcomes| one.failed + one.missed + one.unknown;
-        let moment = |at: DateTime<Utc>, host: Option<&str>| Moment {
+        let moment = |at: DateTime<Utc>| Moment {
             at: local(at, zone),
             age_seconds: (now - at).num_seconds(),
-            host: host.map(str::to_owned),
         };
-        let written = overview::last_written(db)?;
+        let written = overview::last_written(db)?.map(|row| Written {
+            moment: moment(row.updated_at.and_utc()),
+            host: row.host().map(str::to_owned),
+        });
         let clock = (zone, now);
         Ok(Self {
             now: local(now, zone),
             zone: zone.0.to_string(),
-            last_pass: lock::last_pass(&config.database).map(|at| moment(at, None)),
-            last_written: written.map(|row| moment(row.updated_at.and_utc(), row.host())),
+            last_pass: lock::last_pass(&config.database).map(moment),
+            last_written: written,
             mail: channelled(db, Channel::Mail, &config.mail, mail, clock)?,
             whatsapp: channelled(db, Channel::Whatsapp, &config.whatsapp, whatsapp, clock)?,
             upcoming: sessions::read(db, config, zone, now)?,

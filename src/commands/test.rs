@@ -27,10 +27,12 @@ pub fn run(config: &Config, args: &cli::Test) -> Result<Exit> {
 }
 
 /// The settings of a channel that can work.
-fn settings<T>(channel: &config::Channel<T>) -> Result<&T> {
-    let why = match channel {
+fn settings<T>(channel: Channel, settings: &config::Channel<T>) -> Result<&T> {
+    let why = match settings {
         config::Channel::On(settings) => return Ok(settings),
-        config::Channel::Off(why) => format!("this channel is off ({why}): turn it on first"),
+        config::Channel::Off(why) => {
+            format!("{} is off ({why}): change that first", channel.name())
+        }
         config::Channel::Broken(problems) => {
             let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
             lines.join("\n")

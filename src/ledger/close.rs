@@ -7,7 +7,7 @@ use diesel::{
     RunQueryDsl, dsl::not, update,
 };
 
-use super::{Channel, Condition, HELD, Scope, delay, of_session, starts_in, status};
+use super::{Channel, Condition, HELD, Scope, TOO_LATE, delay, of_session, starts_in, status};
 use crate::{
     config::InDoubt,
     db::{self, AT_ONCE, Db, schema::session_reminder_deliveries as ledger},
@@ -55,7 +55,7 @@ pub fn miss_started(
         missed += rows.set(ended(status::MISSED)).execute(db)?;
     }
     for rows in unlocked(db, too_late)? {
-        let why = ledger::error_code.eq("too_late");
+        let why = ledger::error_code.eq(TOO_LATE);
         let rows = update(ledger::table.filter(rows));
         missed += rows.set((ended(status::MISSED), why)).execute(db)?;
     }

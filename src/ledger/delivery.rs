@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::Queryable;
 use serde::{Serialize, Serializer};
 
-use super::{CORRECTED, Channel, Kind, status};
+use super::{CORRECTED, Channel, Kind, TOO_LATE, WINDOW_PASSED, status};
 use crate::{db::Lossy, text, time};
 
 /// A row. Its times are UTC, but for the start.
@@ -114,17 +114,28 @@ impl Delivery {
         self.recipient.as_deref().map(text::mask)
     }
 
-    /// What was last in its way: code and reason.
+    /// What was last in its way: code and reason, or what a code means that has none.
     pub fn fault(&self) -> Option<String> {
         match (&self.error_code, &self.error) {
             (Some(code), Some(error)) => Some(format!("{code}: {error}")),
-            (code, error) => code.clone().or(error.clone()),
+            (Some(code), None) => Some(meaning(code).into()),
+            (None, error) => error.clone(),
         }
     }
 
     /// The host whose pass has claimed it last: of `host:process:moment`.
     pub fn host(&self) -> Option<&str> {
         self.claimed_by.as_deref()?.rsplitn(3, ':').last()
+    }
+}
+
+fn meaning(code: &str) -> &str {
+    match code {
+        WINDOW_PASSED => {
+            "its window was over before a pass could tell them (created or moved too late, or no pass ran)"
+        }
+        TOO_LATE => "the session began before it could be sent",
+        other => other,
     }
 }
 

@@ -8,10 +8,15 @@ use diesel::{
     sql_types::Text,
 };
 
-use super::{Channel, Scope, claim, prune, record, retry};
+use super::{
+    Channel, Scope, claim,
+    journal::{self, Status, Wanted},
+    prune, record, retry,
+};
 use crate::{
     db::Db,
     outcome::{Fault, Outcome},
+    time::Zone,
 };
 
 const SCHEMA: &str = include_str!("../../migrations/sqlite/2026-11-22-000002_reminders/up.sql");
@@ -134,5 +139,50 @@ fn the_rows_of_a_batch_are_found_by_their_ids() {
             first.contains("USING INTEGER PRIMARY KEY"),
             "{first}: {write}"
         );
+    }
+}
+
+/// How SQLite would carry out the queries that read a ledger's newest rows.
+fn plans(wanted: &Wanted) -> Vec<String> {
+    let mut db = ledger(1);
+    let seen = watch(&mut db);
+    let zone = Zone(chrono_tz::Tz::UTC);
+    journal::newest(&mut db, wanted, 50, zone, now()).unwrap();
+    let seen = seen.lock().unwrap().clone();
+    let plan = |query: &String| {
+        let explain = sql_query(format!("EXPLAIN QUERY PLAN {query}"));
+        let steps: Vec<Step> = explain.load(&mut db).unwrap();
+        let steps = steps.into_iter().map(|step| step.detail);
+        steps.collect::<Vec<_>>().join("; ")
+    };
+    seen.iter().map(plan).collect()
+}
+
+#[test]
+fn the_newest_rows_of_a_large_ledger_are_found_by_an_index() {
+    let plans_of_all = plans(&Wanted::default());
+    let [mail, whatsapp, recent, all] = &plans_of_all[..] else {
+        panic!("{plans_of_all:?}")
+    };
+    for sent in [mail, whatsapp] {
+        assert!(sent.contains("_sent (channel=? AND sent_at>?)"), "{sent}");
+        assert!(!sent.contains("TEMP B-TREE"), "{sent}");
+    }
+    let by = "_queue (status=? AND channel=? AND scheduled_at>?)";
+    assert!(recent.contains(by), "{recent}");
+    assert!(all.contains("_queue (status=? AND channel=?)"), "{all}");
+    let failed = Wanted {
+        states: vec![Status::Failed, Status::Missed],
+        ..Wanted::default()
+    };
+    let of_session = Wanted {
+        session: Some(1),
+        ..Wanted::default()
+    };
+    for (wanted, index) in [(failed, "_queue"), (of_session, "_unique")] {
+        let [plan] = &plans(&wanted)[..] else {
+            panic!("one query")
+        };
+        assert!(plan.contains(index), "{plan}");
     }
 }

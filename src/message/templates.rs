@@ -3,6 +3,7 @@
 //! The syntax is Jinja's. A line that holds nothing but a `{% %}` tag leaves nothing behind. Values are escaped in
 //! `*.html` and stand as they are in `*.txt`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -75,7 +76,7 @@ impl Templates {
     pub fn render(&self, name: &str, values: &Value) -> anyhow::Result<String> {
         let template = self.environment.get_template(name);
         let rendered = template.and_then(|template| template.render(values));
-        let text = rendered.map_err(|error| self.locate(name, &error))?;
+        let text = rendered.map_err(|error| self.locate(name, values, &error))?;
         ensure!(
             !text.trim().is_empty(),
             "{} renders nothing",
@@ -84,17 +85,36 @@ impl Templates {
         Ok(text)
     }
 
-    fn locate(&self, name: &str, error: &Error) -> anyhow::Error {
-        let place = self.place(error.name().unwrap_or(name));
+    fn locate(&self, name: &str, values: &Value, error: &Error) -> anyhow::Error {
+        let name = error.name().unwrap_or(name);
+        let place = self.place(name);
         let line = error
             .line()
             .map(|line| format!(":{line}"))
             .unwrap_or_default();
-        let detail = error
-            .detail()
+        let unknown = match error.kind() {
+            minijinja::ErrorKind::UndefinedError => self.unknown(name, values),
+            _ => None,
+        };
+        let detail = unknown.or_else(|| error.detail().map(str::to_string));
+        let detail = detail
             .map(|detail| format!(": {detail}"))
             .unwrap_or_default();
         anyhow!("{place}{line}: {}{detail}", error.kind())
+    }
+
+    /// The variables of a template that there are not, since the error itself does not name them, and those that there are.
+    fn unknown(&self, name: &str, values: &Value) -> Option<String> {
+        let known: Vec<String> = values.try_iter().ok()?.map(|key| key.to_string()).collect();
+        let global = |name: &String| self.environment.globals().any(|(known, _)| known == name);
+        let template = self.environment.get_template(name).ok()?;
+        let named = template.undeclared_variables(false).into_iter();
+        let unknown: BTreeSet<String> = named
+            .filter(|name| !known.contains(name) && !global(name))
+            .collect();
+        let unknown = unknown.into_iter().collect::<Vec<_>>().join(", ");
+        let known = known.join(", ");
+        (!unknown.is_empty()).then(|| format!("there is no {unknown}: the variables are {known}"))
     }
 
     /// The file a template comes from.

@@ -124,3 +124,23 @@ impl Platform {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../docs/tables.md");
+
+    #[test]
+    fn the_columns_stand_in_the_documentation() {
+        for (needed, optional) in NEEDED.into_iter().zip(OPTIONAL) {
+            let row = format!("| `{}` |", needed.0);
+            let row = DOCUMENT.lines().find(|line| line.starts_with(&row));
+            let cells: Vec<&str> = row.unwrap().split('|').collect();
+            let has = |cell: &str, name: &str| cell.contains(&format!("`{name}`"));
+            assert!(needed.1.iter().all(|name| has(cells[2], name)));
+            let rest = &cells[2..].join(" ");
+            assert!(optional.1.iter().all(|name| has(rest, name)));
+        }
+    }
+}

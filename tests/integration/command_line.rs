@@ -133,6 +133,38 @@ fn a_number_that_is_none_is_named_with_what_it_should_be() {
 }
 
 #[test]
+fn what_cannot_be_done_is_said_without_what_is_beside_it() {
+    let platform = Platform::seed();
+    let run = platform.run(&["send", "--now", "tomorrow"]).exits(2);
+    let cure = "'tomorrow' for '--now <RFC3339>': give a time such as 2026-11-23T16:00:00+07:00";
+    assert!(run.stderr.contains(cure), "{}", run.stderr);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = platform.command(&["log"]).stdout(full).output().unwrap();
+    let run = Run::of(&["log"], output).exits(1);
+    assert!(
+        run.stderr.contains("could not write to stdout"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains("ledger"), "{}", run.stderr);
+    let platform = platform.set("MAIL_MAILER", "log");
+    for (channel, to, why) in [
+        (
+            "mail",
+            "budi@example.org",
+            "mail is off (MAIL_MAILER=log): ",
+        ),
+        ("whatsapp", "081234567890", "whatsapp is off (TWILIO_SID, "),
+    ] {
+        let run = platform.run(&["test", channel, to]).exits(78);
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn the_summary_in_json_has_the_documented_fields_busy_or_idle() {
     let smtp = Smtp::start();
     let platform = Platform::due(&smtp);
@@ -188,6 +220,11 @@ fn a_dry_run_says_who_would_get_what_and_who_not_writes_nothing_and_connects_to_
     let text = platform.run(&look).succeeds().stdout;
     assert!(text.contains("would send 3:"), "{text}");
     assert!(text.contains("user 2: has not opted in"), "{text}");
+    assert!(text.contains("user 1: b***@e***.org"), "{text}");
+    assert!(
+        !text.contains("budi@") && !text.contains("81234567"),
+        "{text}"
+    );
     let narrowed = [&look[..], &["--channel", "mail", "--limit", "1"]].concat();
     assert!(
         platform
@@ -208,6 +245,30 @@ fn a_dry_run_says_who_would_get_what_and_who_not_writes_nothing_and_connects_to_
     assert!(platform.contents() == before, "it wrote");
     assert_eq!((smtp.connections(), twilio.connections()), (0, 0));
     assert!(!platform.path(".local").exists(), "no lock is taken");
+}
+
+#[test]
+fn a_dry_run_counts_those_whom_it_skips_for_the_same_reason() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.session(1, START);
+    platform.session(2, START);
+    platform.participants(1..=7);
+    platform.send().succeeds();
+    let look = ["send", "--dry-run", "--now", NOW];
+    let text = platform.run(&look).succeeds().stdout;
+    assert!(text.contains("would skip 14:"), "{text}");
+    let line =
+        |session| format!("session {session} at {START}, 7 users (1, 2, 3, 4, 5, …): already sent");
+    for session in [1, 2] {
+        assert_eq!(text.matches(&line(session)).count(), 1, "{text}");
+    }
+    // Programs get them all.
+    let json = platform.run(&[&look[..], &["--format", "json"]].concat());
+    assert_eq!(
+        json.succeeds().json()["skipped"].as_array().unwrap().len(),
+        14
+    );
 }
 
 #[test]

@@ -58,7 +58,8 @@ fn count(folder: &Path) -> (usize, usize) {
 fn next_commands(folder: &TempDir, shown: &str) -> Vec<Run> {
     let next = shown.split("Next").nth(1).unwrap();
     let lines = next.lines().filter(|line| line.starts_with("  "));
-    lines
+    let commands = lines.filter(|line| !line.starts_with("  #"));
+    commands
         .map(|line| {
             let output = Command::new("/bin/sh")
                 .args(["-c", line])

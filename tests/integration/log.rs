@@ -56,11 +56,14 @@ fn each_message_has_a_line_newest_first_with_its_recipient_masked() {
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(lines.len(), 5, "{}", run.stdout);
     assert!(lines[0].starts_with("id"), "{}", lines[0]);
-    let ids: Vec<i64> = lines[1..]
+    let shown: Vec<(&str, i64)> = lines[1..]
         .iter()
-        .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
+        .map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            (words[2], words[0].parse().unwrap())
+        })
         .collect();
-    assert!(ids.is_sorted_by(|a, b| a > b), "{ids:?}");
+    assert!(shown.is_sorted_by(|a, b| a > b), "{shown:?}");
     // In the platform's zone.
     assert!(lines[1].contains("23 16:00:0"), "{}", lines[1]);
     assert!(run.stdout.contains("+62812****890"), "{}", run.stdout);
@@ -87,6 +90,9 @@ fn options_narrow_what_is_listed() {
         (&["--status", "failed"], 2),
         (&["--status", "failed", "--session", "1"], 1),
         (&["--status", "pending"], 0),
+        (&["--status", "failed,pending"], 2),
+        (&["--status", "failed,sent"], 8),
+        (&["--status", "failed,missed", "--session", "1"], 1),
         (&["--channel", "whatsapp"], 2),
         (&["--limit", "3"], 3),
         (&["--limit", "0"], 0),
@@ -98,6 +104,48 @@ fn options_narrow_what_is_listed() {
         let found = log(&platform, arguments);
         assert_eq!(found.len(), rows, "{arguments:?}");
     }
+}
+
+#[test]
+fn the_newest_by_the_time_shown_stands_first_whatever_its_id() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    let rows = log(&platform, &[]);
+    let all: Vec<i64> = rows.iter().map(|row| row["id"].as_i64().unwrap()).collect();
+    // The oldest row was sent last; Joko's, which was never sent, failed last of all.
+    let joko = log(&platform, &["--user", "3"])[0]["id"].as_i64().unwrap();
+    let first = *all.iter().filter(|id| **id != joko).min().unwrap();
+    for (id, column, minute) in [(first, "sent_at", 3), (joko, "updated_at", 4)] {
+        platform.sql(&format!(
+            "UPDATE session_reminder_deliveries SET {column} = '2026-11-23 09:0{minute}:00' WHERE id = {id}"
+        ));
+    }
+    let ids = |arguments: &[&str]| -> Vec<i64> {
+        let rows = log(&platform, arguments);
+        rows.iter().map(|row| row["id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(ids(&[])[..2], [joko, first]);
+    assert_eq!(ids(&["--limit", "1"]), [joko]);
+    assert_eq!(ids(&["--session", "1"]), ids(&[]));
+    assert_eq!(ids(&["--status", "sent", "--limit", "1"]), [first]);
+    let since = ["--since", "2026-11-23", "--limit", "2"];
+    assert_eq!(ids(&since), [joko, first]);
+}
+
+#[test]
+fn where_there_is_nothing_that_is_said() {
+    let (smtp, twilio) = (smtp(), Twilio::start());
+    let platform = told(&smtp, &twilio);
+    let run = platform.run(&["log", "--status", "missed"]).succeeds();
+    assert_eq!(
+        (run.stdout.as_str(), run.stderr.as_str()),
+        ("nothing\n", "")
+    );
+    assert_eq!(log(&platform, &["--status", "missed"]).len(), 0);
+    // A session that is gone is known by what was sent.
+    platform.sql("DELETE FROM course_sessions");
+    let gone = ["log", "--session", "1", "--status", "missed"];
+    assert_eq!(platform.run(&gone).succeeds().stdout, "nothing\n");
 }
 
 #[test]

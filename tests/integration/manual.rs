@@ -94,6 +94,46 @@ fn what_the_help_says_of_exit_codes_stands_in_the_manual() {
 }
 
 #[test]
+fn a_page_has_the_usage_and_arguments_before_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    run(&["man", dir.to_str().unwrap()]).succeeds();
+    let page = |name: &str| {
+        let page = fs::read_to_string(dir.join(name)).unwrap();
+        page.replace('\\', "")
+    };
+    let explain = page("reminders-explain.1");
+    let usage = ".SH SYNOPSIS\nreminders explain [OPTIONS] <SESSION> <USER>\n";
+    assert!(explain.contains(usage), "{explain}");
+    let place = |text: &str| explain.find(text).expect(text);
+    assert!(place(".SH ARGUMENTS") < place(".SH OPTIONS"), "{explain}");
+    assert!(place("A user") < place("--now"), "{explain}");
+    let whole = page("reminders.1");
+    for section in [".SH ENVIRONMENT\n", ".SH FILES\n", "STATE_DIRECTORY"] {
+        assert!(whole.contains(section), "{section}: {whole}");
+        assert!(!explain.contains(section), "{section}");
+    }
+}
+
+#[test]
+fn the_help_wraps_its_prose_and_has_the_options_of_every_command_last() {
+    for command in commands() {
+        let help = run(&[&command, "--help"]).succeeds().stdout;
+        for part in help.split("\n\n").filter(|part| !part.contains("  ")) {
+            let lines: Vec<&str> = part.lines().collect();
+            let ragged = lines[..lines.len() - 1].iter().find(|line| line.len() < 70);
+            assert_eq!(ragged, None, "{command}: {part}");
+        }
+        let shared = help
+            .split_once("Options of every command:")
+            .expect(&command)
+            .1;
+        assert!(shared.contains("--env-file"), "{help}");
+        assert_eq!(help.matches("--env-file <PATH>").count(), 1, "{help}");
+    }
+}
+
+#[test]
 fn a_folder_for_the_manual_that_cannot_be_is_named() {
     let run = run(&["man", "/dev/null/man1"]).exits(1);
     assert!(run.stderr.contains("/dev/null/man1"), "{}", run.stderr);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{BackEnd, Platform, START, wall_in};
+use crate::support::{BackEnd, Platform, Run, START, wall_in};
 
 /// Budi (1) has a profile with a number, Siti (2) one without, Ani (3) none.
 fn platform() -> Platform {
@@ -184,6 +184,26 @@ fn a_file_does_its_good_lines_and_names_its_bad_ones() {
 }
 
 #[test]
+fn a_file_may_have_semicolons_and_come_from_stdin() {
+    let platform = platform();
+    let lines = "user;phone\nbudi@example.org;\n2;0899-1234-567\n3;\n";
+    fs::write(platform.path("wishes.csv"), lines).unwrap();
+    for (name, input) in [("wishes.csv", None), ("-", Some("wishes.csv"))] {
+        platform.sql("DELETE FROM user_profiles WHERE user_id = 2");
+        let mut command = platform.command(&["opt-in", "--file", name]);
+        if let Some(input) = input {
+            command.stdin(fs::File::open(platform.path(input)).unwrap());
+        }
+        let run = Run::of(&["opt-in"], command.output().unwrap()).exits(1);
+        assert_eq!(run.stdout.lines().count(), 2, "{}", run.stderr);
+        let line = "line 4: user 3 has no phone number: give one with --phone, or after the user in a file's line";
+        assert!(run.stderr.contains(line), "{}", run.stderr);
+        let of_siti = platform.rows("phone, whatsapp_opt_in", "user_profiles WHERE user_id = 2");
+        assert_eq!(of_siti, ["+628991234567|1"]);
+    }
+}
+
+#[test]
 fn a_file_of_a_spreadsheet_that_writes_semicolons_is_read_too() {
     let platform = platform();
     let lines = "user;phone;remark\r\nsiti@example.org;0899-1234-567;\r\nbudi@example.org;;x\r\n";
@@ -270,6 +290,13 @@ fn a_user_or_a_file_is_asked_for_and_not_both() {
         &["opt-out"],
     ] {
         platform.run(arguments).exits(2);
+    }
+    for (arguments, required) in [
+        (&["opt-in"][..], "<USER|--file <CSV>>"),
+        (&["retry"], "<ID|--failed>"),
+    ] {
+        let run = platform.run(arguments).exits(2);
+        assert!(run.stderr.contains(required), "{}", run.stderr);
     }
 }
 

@@ -137,6 +137,25 @@ fn without_a_user_somebody_is_made_up_in_either_language() {
 }
 
 #[test]
+fn a_session_whose_window_is_over_is_not_the_next_one() {
+    let platform = Platform::seed();
+    platform.session(1, &wall_in(20));
+    platform.participants(1..=1);
+    let run = platform.run(&["preview"]).exits(1);
+    assert!(
+        run.stderr.contains("whose reminder is still to go"),
+        "{}",
+        run.stderr
+    );
+    platform.session(2, &wall_in(300));
+    let shown = platform
+        .run(&["preview", "--format", "json"])
+        .succeeds()
+        .json();
+    assert_eq!(shown["session_id"], 2);
+}
+
+#[test]
 fn without_a_session_it_is_the_next_one_as_its_reminder_will_be() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
     let platform = course(&smtp, &twilio);

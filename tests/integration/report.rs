@@ -82,7 +82,7 @@ fn every_participant_and_whoever_left_but_was_told_has_a_line() {
             "Dewi  told      delivered",
             "Rina  waiting   not wanted  451: busy",
             "Siti  bounced   not wanted  550 5.1.1: no such mailbox",
-            "Tono  missed    not wanted  too_late",
+            "Tono  missed    not wanted  the session began before it could be sent",
             "Umar  told      not wanted  does not take part any more",
             "Zaki  not told  not wanted",
             "",

@@ -176,8 +176,27 @@ fn what_became_of_the_last_days_messages_is_counted_by_channel() {
         text.contains("sent per hour") && text.contains('█'),
         "{text}"
     );
-    assert!(text.contains(&format!("reminders retry {id}")), "{text}");
+    assert!(
+        text.contains(&format!("; then `reminders retry {id}`")),
+        "{text}"
+    );
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+}
+
+#[test]
+fn a_session_whose_window_is_over_untold_is_marked_and_those_who_left_are_not_counted_as_told() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.session(2, &wall_in(60));
+    platform.participants(1..=4);
+    platform.run(&["send"]).succeeds();
+    platform.sql("UPDATE enrollments SET status = 'expired' WHERE user_id > 2");
+    platform.session(1, &wall_in(20));
+    let text = platform.run(&["status"]).succeeds().stdout;
+    let line = |title: &str| text.lines().find(|line| line.contains(title)).unwrap();
+    assert!(line("1: ").contains("  too late  "), "{text}");
+    assert!(line("2: ").contains("  4 (2 left)  "), "{text}");
+    assert!(!line("2: ").contains("too late"), "{text}");
 }
 
 #[test]
@@ -192,12 +211,26 @@ fn of_many_that_need_a_person_the_newest_are_shown() {
              VALUES (3, {user}, 'mail', 60, '{start}', 'missed', 'window_passed', '{now}', '{now}')"
         ));
     }
-    let need = &status(&platform)["needs_a_person"];
+    let status = status(&platform);
+    // No pass has claimed what it missed.
+    let written = status["last_written"].as_object().unwrap();
+    assert_eq!(written["host"], serde_json::Value::Null);
+    let need = &status["needs_a_person"];
     assert_eq!(need["count"], 25);
     assert_eq!(need["messages"].as_array().unwrap().len(), 10);
     assert_eq!(need["messages"][0]["command"], "reminders explain 3 25");
     let text = platform.run(&["status"]).succeeds().stdout;
-    assert!(text.contains("15 more"), "{text}");
+    assert!(
+        text.contains("15 more: `reminders log --since 24h --status failed,"),
+        "{text}"
+    );
+    assert!(!text.contains("window_passed"), "{text}");
+    let words = "its window was over before a pass could tell them";
+    assert!(
+        text.contains(words) && text.contains("; see `reminders explain 3 25`"),
+        "{text}"
+    );
+    assert!(platform.run(&["log"]).succeeds().stdout.contains(words));
 }
 
 #[test]

@@ -142,6 +142,25 @@ fn a_name_that_replaces_nothing_is_said_with_the_names_there_are() {
 }
 
 #[test]
+fn what_stops_both_channels_is_said_once_and_shortly() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let files = [("id/mail.txt~", "{{"), ("notes.md", "x")];
+    let platform = platform(&smtp, &twilio, &files);
+    let run = platform.send().exits(78);
+    let [line] = run.complaints()[..] else {
+        panic!("{}", run.stderr)
+    };
+    assert!(
+        line.contains("pesan/notes.md replaces no template: "),
+        "{line}"
+    );
+    assert!(line.len() < 250, "{line}");
+    fs::remove_file(platform.path("pesan/notes.md")).unwrap();
+    platform.send().succeeds();
+    assert_eq!((smtp.mails().len(), twilio.created().len()), (1, 1));
+}
+
+#[test]
 fn a_missing_folder_stops_before_anything_is_sent() {
     let (smtp, twilio) = (Smtp::start(), Twilio::start());
     let platform = platform(&smtp, &twilio, &[]).set("REMINDER_TEMPLATES", "pesan-lama");

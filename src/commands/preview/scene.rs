@@ -65,7 +65,7 @@ impl Scene {
         let zone = platform::zone(config, db)?;
         let session = match args.session {
             Some(session) => session,
-            None => next(db, zone, now)?,
+            None => next(db, config, zone, now)?,
         };
         let somebody = somebody(db, session, args, now, zone)?;
         let participant = match &args.user {
@@ -150,10 +150,16 @@ fn moment(windows: &[Window], start: DateTime<Utc>, now: DateTime<Utc>) -> DateT
     }
 }
 
-fn next(db: &mut Db, zone: Zone, now: DateTime<Utc>) -> Result<i64> {
-    let next = upcoming::next(db, zone.wall(now), 1)?;
+/// The next session whose reminder may still go.
+fn next(db: &mut Db, config: &Config, zone: Zone, now: DateTime<Utc>) -> Result<i64> {
+    let windows = Window::all(&config.reminder);
+    let from = windows.last().map_or(now, |window| window.starts(now).0);
+    let just_before = zone.wall(from) - Duration::seconds(1);
+    let next = upcoming::next(db, just_before, 1)?;
     next.first().copied().ok_or_else(|| {
-        anyhow!("no session that is still to start has a participant: name one, or use --sample")
+        anyhow!(
+            "no session whose reminder is still to go has a participant: name one, or use --sample"
+        )
     })
 }
 

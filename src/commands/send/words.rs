@@ -1,6 +1,6 @@
 //! What `send` tells a person: what a dry run found, and what comes next when nothing is due.
 
-use std::iter;
+use std::{collections::HashMap, iter};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
@@ -57,7 +57,7 @@ pub fn plan(plan: &Plan, pass: &Pass) -> String {
         Some(table::prose(head).to_string()),
         lines(plan.reminders.iter().map(planned)),
         Some(heading("would skip", plan.skipped.len())),
-        lines(plan.skipped.iter().map(skipped)),
+        lines(alike(&plan.skipped).into_iter().map(skipped)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
@@ -73,7 +73,7 @@ fn lines(messages: impl Iterator<Item = (&'static str, String)>) -> Option<Strin
 
 fn planned(one: &Planned) -> (&'static str, String) {
     let start = text::one_line(&one.scheduled_at, 30);
-    let (session, user, to) = (one.session_id, one.user_id, &one.to);
+    let (session, user, to) = (one.session_id, one.user_id, text::mask(&one.to));
     let kind = one.kind.map(|kind| format!(", {kind}")).unwrap_or_default();
     let prose = format!("session {session} at {start}{kind}, user {user}: {to}");
     (one.channel, prose)
@@ -105,10 +105,40 @@ fn heading(what: &str, count: usize) -> String {
     }
 }
 
-fn skipped(one: &Skipped) -> (&'static str, String) {
+/// Those skipped in one session for one reason, in the order of the first.
+fn alike(skipped: &[Skipped]) -> Vec<Vec<&Skipped>> {
+    let mut groups: Vec<Vec<&Skipped>> = Vec::new();
+    let mut places = HashMap::new();
+    for one in skipped {
+        let place = (one.channel, one.session_id, &one.scheduled_at, &one.reason);
+        let place = *places.entry(place).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
+}
+
+/// How many of those who are skipped for the same reason are named.
+const NAMED: usize = 5;
+
+fn skipped(group: Vec<&Skipped>) -> (&'static str, String) {
+    let Some(one) = group.first() else {
+        return ("", String::new());
+    };
+    let ids: Vec<i64> = group.iter().map(|one| one.user_id).take(NAMED).collect();
+    let ids = text::list(&ids);
+    let who = match group.len() {
+        1 => format!("user {ids}"),
+        ..=NAMED => format!("users {ids}"),
+        count => format!("{count} users ({ids}, …)"),
+    };
     let start = text::one_line(&one.scheduled_at, 30);
     let reason = text::one_line(&one.reason, 200);
-    let (session, user) = (one.session_id, one.user_id);
-    let prose = format!("session {session} at {start}, user {user}: {reason}");
-    (one.channel, prose)
+    let session = one.session_id;
+    (
+        one.channel,
+        format!("session {session} at {start}, {who}: {reason}"),
+    )
 }

@@ -37,6 +37,9 @@ pub struct Session {
     pub by_laravel: bool,
     #[serde(skip)]
     pub opens: Option<DateTime<Utc>>,
+    /// Nobody was told, and its last window is over.
+    #[serde(skip)]
+    pub is_lost: bool,
 }
 
 #[derive(Serialize)]
@@ -55,12 +58,18 @@ pub fn read(
     let ids: Vec<i64> = sessions.iter().map(|session| session.session_id).collect();
     let told = overview::told(db, &ids)?;
     let by_laravel = by_laravel(db, config, zone, now)?;
+    let windows = Window::all(&config.reminder);
+    let first = windows.last().map_or(now, |window| window.starts(now).0);
     let session = |one: Upcoming| {
         let start = zone.parse(&one.scheduled_at);
         let next = start.and_then(|start| next_window(config, start, now));
+        let by_laravel = by_laravel.contains(&one.session_id);
+        let is_over = start.is_some_and(|start| start < first) && !by_laravel;
+        let session = session(one, next, &told, zone);
         Session {
-            by_laravel: by_laravel.contains(&one.session_id),
-            ..session(one, next, &told, zone)
+            by_laravel,
+            is_lost: is_over && session.mail.told + session.whatsapp.told == 0,
+            ..session
         }
     };
     Ok(sessions.into_iter().map(session).collect())
@@ -98,6 +107,7 @@ fn session(one: Upcoming, next: Option<Next>, told: &[Told], zone: Zone) -> Sess
         by_laravel: false,
         told_from: next.map(|(_, opens)| local(opens, zone)),
         opens: next.map(|(_, opens)| opens),
+        is_lost: false,
         title: one.title,
         scheduled_at: one.scheduled_at,
     }

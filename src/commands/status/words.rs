@@ -36,26 +36,35 @@ impl fmt::Display for Status {
 impl Status {
     fn state(&self) -> Table {
         let mut table = Table::new();
+        let written = self.last_written.as_ref();
         let mut row = |name: &str, text: Cell| table.row([Cell::new(name), text]);
         row(
             "last pass",
-            self.moment(self.last_pass.as_ref(), "none of this user on this host"),
+            self.moment(
+                self.last_pass.as_ref(),
+                None,
+                "none of this user on this host",
+            ),
         );
         row(
             "ledger",
-            self.moment(self.last_written.as_ref(), "nothing was written yet"),
+            self.moment(
+                written.map(|written| &written.moment),
+                written.and_then(|written| written.host.as_deref()),
+                "nothing was written yet",
+            ),
         );
         row("mail", state(&self.mail));
         row("whatsapp", state(&self.whatsapp));
         table
     }
 
-    fn moment(&self, moment: Option<&Moment>, none: &str) -> Cell {
+    fn moment(&self, moment: Option<&Moment>, host: Option<&str>, none: &str) -> Cell {
         let Some(moment) = moment else {
             return Cell::new(none).styled(table::DOUBTFUL);
         };
         let age = time::rough(Duration::seconds(moment.age_seconds));
-        let host = moment.host.as_ref().map(|host| format!(", by {host}"));
+        let host = host.map(|host| format!(", by {host}"));
         let text = format!(
             "{age} ago ({}{})",
             self.digits(&moment.at),
@@ -75,11 +84,11 @@ impl Status {
     }
 
     fn sessions(&self) -> Table {
-        let mut table = Table::titled(["start", "told", "mail", "whatsapp", "session"]);
+        let mut table = Table::titled(["start", "due", "mail", "whatsapp", "session"]);
         for session in &self.upcoming {
             table.row([
                 Cell::cut(self.start(session), START),
-                Cell::new(self.told(session)),
+                self.due(session),
                 Cell::number(count(&session.mail)),
                 Cell::number(count(&session.whatsapp)),
                 Cell::new(title(session)),
@@ -98,19 +107,21 @@ impl Status {
         )
     }
 
-    /// When they are told, without the day where that is the start's; of a start that is no time no pass tells.
-    fn told(&self, session: &Session) -> String {
+    /// From when on they are told, without the day where that is the start's; or that no pass tells them any more, of a
+    /// start that is no time ever.
+    fn due(&self, session: &Session) -> Cell {
         let (zone, now) = self.clock;
         let start = zone.parse(&session.scheduled_at);
         match (start, session.opens) {
+            _ if session.is_lost => Cell::new("too late").styled(table::BAD),
             (Some(start), Some(opens)) => {
                 let same_day = zone.wall(start).date() == zone.wall(opens).date();
-                match same_day {
+                Cell::new(match same_day {
                     true => zone.wall(opens).format("%H:%M").to_string(),
                     false => time::to_the_minute(opens, zone, now),
-                }
+                })
             }
-            _ => "never".into(),
+            _ => Cell::new("never"),
         }
     }
 
@@ -190,9 +201,9 @@ impl Status {
         let shown = i64::try_from(need.messages.len()).unwrap_or(i64::MAX);
         let more = match need.count - shown {
             ..=0 => String::new(),
-            more => format!(
-                "\n{more} more: reminders log --since 24h --status failed (missed, unknown)"
-            ),
+            more => {
+                format!("\n{more} more: `reminders log --since 24h --status failed,missed,unknown`")
+            }
         };
         format!(
             "{} of the last 24 hours need{} a person\n{table}{more}",
@@ -203,13 +214,15 @@ impl Status {
 
     fn message(&self, message: &Message) -> [Cell; 4] {
         let entry = &message.entry;
-        let fault = entry.fault().map(|fault| format!("{fault}: "));
         let (session, user) = (entry.session_id, entry.user_id);
-        let prose = format!(
-            "session {session}, user {user}: {}{}",
-            fault.unwrap_or_default(),
-            message.command
-        );
+        let command = match message.command.starts_with("reminders explain") {
+            true => format!("see `{}`", message.command),
+            false => format!("then `{}`", message.command),
+        };
+        let fault = entry
+            .fault()
+            .unwrap_or_else(|| "no reason is recorded".into());
+        let prose = format!("session {session}, user {user}: {fault}; {command}");
         [
             Cell::number(entry.id),
             Cell::new(&entry.channel),
@@ -246,10 +259,12 @@ fn number(count: i64, is_bad: bool) -> Cell {
     }
 }
 
+/// `29/31`; of those told some may have left since.
 fn count(count: &Count) -> String {
-    match count.told {
-        0 => count.participants.to_string(),
-        told => format!("{told}/{}", count.participants),
+    match (count.told, count.participants) {
+        (0, participants) => participants.to_string(),
+        (told, participants) if told > participants => format!("{told} ({participants} left)"),
+        (told, participants) => format!("{told}/{participants}"),
     }
 }
 

@@ -11,13 +11,14 @@ use crate::{
     commands::cause::unrenderable,
     config::{self, Config, MailTransport},
     gate::Gate,
+    ledger::Channel,
     mail::{Composer, Connection, Encryption, Envelope, Identity, parse_address},
     message::{MailMessage, News, trial},
     outcome::Outcome,
 };
 
 pub fn send(config: &Config, to: &str) -> Result<Trial> {
-    let mail = settings(&config.mail)?;
+    let mail = settings(Channel::Mail, &config.mail)?;
     let to = parse_address(to).map_err(|fault| {
         let example = "give one such as budi@example.org";
         wrong(&fault.reason, example)

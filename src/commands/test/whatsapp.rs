@@ -16,6 +16,7 @@ use crate::{
     commands::cause::unrenderable,
     config::{self, Config, WhatsappTransport},
     gate::Gate,
+    ledger::Channel,
     ledger::Kind,
     message::{News, WhatsappMessage, trial},
     outcome::Outcome,
@@ -33,7 +34,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const VALIDITY: u32 = 600;
 
 pub fn send(config: &Config, to: &str) -> Result<Trial> {
-    let whatsapp = settings(&config.whatsapp)?;
+    let whatsapp = settings(Channel::Whatsapp, &config.whatsapp)?;
     let region = &config.app.phone_region;
     let to = phone::normalise(to, region).map_err(|reason| {
         let example = "give one such as +6281234567890; without + it is one of PHONE_REGION";
