@@ -10,7 +10,6 @@ use std::{
 use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
 };
-
 use tempfile::TempDir;
 
 use crate::{
