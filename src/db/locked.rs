@@ -6,7 +6,7 @@ use diesel::{
     query_builder::{AstPass, Query, QueryFragment, QueryId},
 };
 
-use super::{Backend, Db};
+use super::{Backend, Db, update::KEPT};
 
 /// A query whose rows are locked until the transaction ends; without those that another transaction has locked.
 pub struct Locked<Q> {
@@ -24,7 +24,7 @@ pub fn locked<Q>(db: &Db, query: Q) -> Locked<Q> {
     }
 }
 
-/// The same of the first rows. Stays prepared, once for each limit: for small limits, and a query of a single text.
+/// The same of the first rows. Stays prepared, once for each limit up to [`KEPT`]: for a query of a single text.
 pub fn first_locked<Q>(db: &Db, query: Q, limit: usize) -> Locked<Q> {
     let limit = Some(limit);
     Locked {
@@ -45,7 +45,8 @@ impl<Q: QueryFragment<Backend>> QueryFragment<Backend> for Locked<Q> {
     }
 
     fn is_safe_to_cache_prepared(&self, backend: &Backend) -> QueryResult<bool> {
-        Ok(self.limit.is_some() || self.query.is_safe_to_cache_prepared(backend)?)
+        Ok(self.limit.is_some_and(|limit| limit <= KEPT)
+            || self.query.is_safe_to_cache_prepared(backend)?)
     }
 }
 

@@ -10,6 +10,10 @@ use diesel::{
 
 use super::{Backend, Db};
 
+/// The largest batch whose statements are kept: each size has texts of its own, and on a server each text is a statement
+/// of which all its clients together may have so many. With larger ones a statement serves many rows anyway.
+pub(super) const KEPT: usize = 32;
+
 /// `UPDATE table SET changes WHERE condition`.
 pub struct Update<T, V, C> {
     table: T,
@@ -17,7 +21,7 @@ pub struct Update<T, V, C> {
     condition: C,
 }
 
-/// Only for statements of a few texts, such as one for each size of a small batch: each is kept until the connection
+/// Only for statements of a few texts, such as one for each size of a batch ([`KEPT`]): each is kept until the connection
 /// closes. `condition`: with [`AnyOf`] in place of `eq_any`, which Diesel lets nothing keep.
 pub fn update<T, V, C>(table: T, changes: V, condition: C) -> Update<T::FromClause, V::Changeset, C>
 where
@@ -60,6 +64,9 @@ pub struct AnyOf(pub Vec<i64>);
 
 impl QueryFragment<Backend> for AnyOf {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+        if self.0.len() > KEPT {
+            out.unsafe_to_cache_prepared();
+        }
         out.push_sql("id IN");
         for (index, id) in self.0.iter().enumerate() {
             out.push_sql(if index == 0 { " (" } else { ", " });
