@@ -129,7 +129,8 @@ impl Delivery {
     }
 }
 
-fn meaning(code: &str) -> &str {
+/// In words, where a code has none beside it in its row.
+pub fn meaning(code: &str) -> &str {
     match code {
         WINDOW_PASSED => {
             "its window was over before a pass could tell them (created or moved too late, or no pass ran)"

@@ -7,7 +7,8 @@ use log::Level;
 use crate::{
     db::Db,
     ledger::{
-        close,
+        WINDOW_PASSED, close,
+        delivery::meaning,
         enqueue::{self, Due},
     },
     pass::{Pass, summary::Channels, take},
@@ -23,11 +24,15 @@ pub fn all(
     brought: &mut Channels,
 ) -> QueryResult<()> {
     for passed in passed {
+        let mut why = None;
         for channel in pass.channels() {
             let missed = enqueue::insert_missed(db, &passed, channel, now)?;
             brought.of(channel).missed += missed;
             if let (true, Some(session)) = (missed > 0, passed.session) {
-                let why = why_missed(db, pass, session)?;
+                let why = match &why {
+                    Some(why) => why,
+                    None => why.insert(why_missed(db, pass, session)?),
+                };
                 let text = format!(
                     "{}: {missed} missed for session {session}: {why}",
                     channel.name()
@@ -55,6 +60,6 @@ fn why_missed(db: &mut Db, pass: &Pass, session: i64) -> QueryResult<String> {
     let no_time = start.filter(|start| pass.zone.parse(start).is_none());
     Ok(match no_time {
         Some(digits) => take::no_time(&digits).reason,
-        None => "its window was over before a pass could tell them (created or moved too late, or no pass ran)".into(),
+        None => meaning(WINDOW_PASSED).into(),
     })
 }

@@ -2,7 +2,11 @@
 
 use super::{Answer, Question, Told};
 use crate::{
-    ledger::{Channel, Kind, WINDOW_PASSED, delivery::Delivery, status},
+    ledger::{
+        Channel, Kind, TOO_LATE, WINDOW_PASSED,
+        delivery::{Delivery, meaning},
+        status,
+    },
     pass::take,
 };
 
@@ -38,10 +42,8 @@ impl Question<'_> {
             return self.was_not_told(&take::no_time(&row.scheduled_at).reason);
         }
         let why = match (row.error_code.as_deref(), row.fault()) {
-            (Some(WINDOW_PASSED), _) => {
-                "its window was over before a pass could tell them (created or moved too late, or no pass ran)".into()
-            }
-            (Some("too_late") | None, _) => "the session began before it could be sent".into(),
+            (Some(code @ (WINDOW_PASSED | TOO_LATE)), _) => meaning(code).into(),
+            (None, _) => meaning(TOO_LATE).into(),
             (_, why) => why.unwrap_or_default(),
         };
         self.was_not_told(&why)
