@@ -88,9 +88,9 @@ fn a_batch_costs_the_same_number_of_statements_however_large_it_is() {
     assert_eq!(statements(60).len(), 5);
 }
 
-#[test]
-fn the_statements_of_a_batch_stay_prepared() {
-    let mut db = ledger(12);
+/// How many statements stay prepared that batches of so many rows take.
+fn kept(batches: usize, rows: usize) -> usize {
+    let mut db = ledger(batches * rows);
     let kept = Seen::default();
     let noted = Arc::clone(&kept);
     db.set_instrumentation(move |event: InstrumentationEvent<'_>| {
@@ -98,8 +98,14 @@ fn the_statements_of_a_batch_stay_prepared() {
             noted.lock().unwrap().push(sql.to_owned());
         }
     });
-    (0..4).for_each(|_| batch(&mut db, 3));
-    assert_eq!(kept.lock().unwrap().len(), 4);
+    (0..batches).for_each(|_| batch(&mut db, rows));
+    kept.lock().unwrap().len()
+}
+
+#[test]
+fn the_statements_of_a_batch_stay_prepared_unless_it_is_large() {
+    assert_eq!(kept(4, 3), 4);
+    assert_eq!(kept(2, 99), 0);
 }
 
 #[derive(QueryableByName)]
