@@ -117,6 +117,8 @@ impl Delivery {
     /// What was last in its way: code and reason, or what a code means that has none.
     pub fn fault(&self) -> Option<String> {
         match (&self.error_code, &self.error) {
+            // Why it passed says more than that it did.
+            (Some(code), Some(error)) if code == WINDOW_PASSED => Some(error.clone()),
             (Some(code), Some(error)) => Some(format!("{code}: {error}")),
             (Some(code), None) => Some(meaning(code).into()),
             (None, error) => error.clone(),

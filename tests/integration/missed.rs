@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{
     smtp::{Phase, Reply, Smtp},
-    support::{NOW, Platform, START, busy_smtp},
+    support::{BackEnd, NOW, Platform, START, busy_smtp, wall_in},
 };
 
 /// Takes the mail and then says nothing: nobody can tell whether it was sent.
@@ -69,6 +69,32 @@ fn a_session_that_has_started_meanwhile_is_missed_too() {
     platform.session(2, "2026-11-23 18:30:00");
     platform.send_at("2026-11-24T02:00:00+07:00").exits(1);
     assert_eq!(platform.ledger()[1], "mail|1|missed|window_passed");
+}
+
+#[test]
+fn what_was_missed_because_its_start_is_no_time_says_so() {
+    let smtp = Smtp::start();
+    // Only SQLite takes anything.
+    let platform = Platform::seed_on(BackEnd::Sqlite).mail(&smtp);
+    platform.participant(1, "Budi", "budi@example.org");
+    platform.session(1, START);
+    platform.session(2, &START.replace(' ', "T"));
+    platform.send().succeeds();
+    platform.send_at("2026-11-24T08:00:00+07:00").exits(1);
+    let missed = "session_reminder_deliveries WHERE status = 'missed'";
+    assert_eq!(platform.rows("error_code", missed), ["window_passed"]);
+
+    let why = "the start \"2026-11-23T17:00:00\" is no time as in 2026-11-23 17:00:00: correct it";
+    let log = platform.run(&["log", "--session", "2"]).succeeds().stdout;
+    assert!(log.contains(&format!("missed  - {why}")), "{log}");
+    // As if it had happened just now.
+    let now = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S");
+    platform.sql(&format!(
+        "UPDATE session_reminder_deliveries SET scheduled_at = '{}', updated_at = '{now}' WHERE status = 'missed'",
+        wall_in(-10)
+    ));
+    let status = platform.run(&["status"]).succeeds().stdout;
+    assert!(status.contains(&format!("user 1: {why}")), "{status}");
 }
 
 #[test]

@@ -29,21 +29,22 @@ pub fn insert(db: &mut Db, due: &Due, channel: Channel, now: DateTime<Utc>) -> Q
     Ok(again + insert_rows(db, due, channel, Entry::Pending, now)?)
 }
 
-/// Gives them `missed` rows, for sessions whose window has passed without anybody having been told.
+/// Gives them `missed` rows, for sessions whose window has passed without anybody having been told; `why` where that is known.
 pub fn insert_missed(
     db: &mut Db,
     due: &Due,
     channel: Channel,
+    why: Option<&str>,
     now: DateTime<Utc>,
 ) -> QueryResult<usize> {
-    insert_rows(db, due, channel, Entry::Missed, now)
+    insert_rows(db, due, channel, Entry::Missed(why), now)
 }
 
 /// How a row begins.
 #[derive(Clone, Copy, PartialEq)]
-enum Entry {
+enum Entry<'a> {
     Pending,
-    Missed,
+    Missed(Option<&'a str>),
 }
 
 fn insert_rows(
@@ -54,9 +55,9 @@ fn insert_rows(
     now: DateTime<Utc>,
 ) -> QueryResult<usize> {
     let now = now.naive_utc();
-    let (status, error) = match entry {
-        Entry::Pending => (status::PENDING, None),
-        Entry::Missed => (status::MISSED, Some(WINDOW_PASSED)),
+    let (status, code, error) = match entry {
+        Entry::Pending => (status::PENDING, None, None),
+        Entry::Missed(why) => (status::MISSED, Some(WINDOW_PASSED), why),
     };
     let rows = participants::table
         .filter(in_window(due))
@@ -71,6 +72,7 @@ fn insert_rows(
             due.lead_minutes.into_sql::<Integer>(),
             participants::scheduled_at,
             status.into_sql::<Text>(),
+            code.into_sql::<Nullable<Text>>(),
             error.into_sql::<Nullable<Text>>(),
             now.into_sql::<Timestamp>(),
             now.into_sql::<Timestamp>(),
@@ -88,6 +90,7 @@ fn insert_rows(
             ledger::scheduled_at,
             ledger::status,
             ledger::error_code,
+            ledger::error,
             ledger::created_at,
             ledger::updated_at,
         ))

@@ -24,15 +24,15 @@ pub fn all(
     brought: &mut Channels,
 ) -> QueryResult<()> {
     for passed in passed {
-        let mut why = None;
+        let Some(session) = passed.session else {
+            continue;
+        };
+        let why = why_unread(db, pass, session)?;
         for channel in pass.channels() {
-            let missed = enqueue::insert_missed(db, &passed, channel, now)?;
+            let missed = enqueue::insert_missed(db, &passed, channel, why.as_deref(), now)?;
             brought.of(channel).missed += missed;
-            if let (true, Some(session)) = (missed > 0, passed.session) {
-                let why = match &why {
-                    Some(why) => why,
-                    None => why.insert(why_missed(db, pass, session)?),
-                };
+            if missed > 0 {
+                let why = why.as_deref().unwrap_or(meaning(WINDOW_PASSED));
                 let text = format!(
                     "{}: {missed} missed for session {session}: {why}",
                     channel.name()
@@ -55,11 +55,9 @@ pub fn all(
     Ok(())
 }
 
-fn why_missed(db: &mut Db, pass: &Pass, session: i64) -> QueryResult<String> {
+/// What is wrong with a start that no pass could read.
+fn why_unread(db: &mut Db, pass: &Pass, session: i64) -> QueryResult<Option<String>> {
     let start = platform::start_of(db, session)?;
     let no_time = start.filter(|start| pass.zone.parse(start).is_none());
-    Ok(match no_time {
-        Some(digits) => take::no_time(&digits).reason,
-        None => meaning(WINDOW_PASSED).into(),
-    })
+    Ok(no_time.map(|digits| take::no_time(&digits).reason))
 }
