@@ -88,6 +88,11 @@ impl Delivery {
         Kind::named(&self.kind)
     }
 
+    /// Whether it says that the session starts then.
+    pub fn names(&self, start: Option<&str>) -> bool {
+        self.kind() != Kind::Cancelled && start == Some(self.scheduled_at.as_str())
+    }
+
     pub fn is_sent(&self) -> bool {
         self.status == status::SENT
     }

@@ -6,21 +6,22 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
-    Queryable, RunQueryDsl,
-    dsl::{count_star, sql},
-    sql_types::{Nullable, Text},
+    AggregateExpressionMethods, BoolExpressionMethods, ExpressionMethods,
+    NullableExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl,
+    dsl::{count, count_star, sql},
+    sql_types::{Bool, Nullable, Text},
 };
 use serde::Serialize;
 
 use super::{
-    Channel, Condition, REMINDER,
+    Channel, Condition, Kind,
     delivery::{Delivery, delivery},
+    is_still,
     journal::OUTAGE,
-    start_digits, status,
+    status,
 };
 use crate::{
-    db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
+    db::{Db, schema::session_reminder_deliveries as ledger},
     time::Zone,
 };
 
@@ -211,39 +212,34 @@ pub fn last_written(db: &mut Db) -> QueryResult<Option<Delivery>> {
     Ok(rows.into_iter().max_by_key(|row| row.updated_at))
 }
 
-/// How many people's reminder of a start is in which state.
+/// How many people know when a session starts.
 #[derive(Queryable)]
 pub struct Told {
     pub session_id: i64,
     pub channel: String,
-    pub status: String,
-    pub lead_minutes: i32,
-    /// The platform's digits.
-    #[diesel(deserialize_as = Lossy)]
-    pub scheduled_at: String,
     pub count: i64,
 }
 
-/// The reminders of these sessions. (Not those that were sent alone: the index of states would promise less to read than it
-/// has.)
+/// Who takes part in these sessions and was told of their start as it is now, by whatever message [`Delivery::names`] it and
+/// however long before. (The index of states would promise less to read than it has.)
 pub fn told(db: &mut Db, sessions: &[i64]) -> QueryResult<Vec<Told>> {
     ledger::table
         .filter(ledger::course_session_id.eq_any(sessions.to_vec()))
-        .filter(ledger::kind.eq(REMINDER))
-        .group_by((
-            ledger::course_session_id,
-            ledger::channel,
-            ledger::status,
-            ledger::lead_minutes,
-            ledger::scheduled_at,
-        ))
+        .filter(ledger::kind.ne(Kind::Cancelled.name()))
+        .filter(is_still(&[status::SENT]))
+        .filter(sql::<Bool>(TAKES_PART))
+        .group_by((ledger::course_session_id, ledger::channel))
         .select((
             ledger::course_session_id,
             ledger::channel,
-            ledger::status,
-            ledger::lead_minutes,
-            start_digits(),
-            count_star(),
+            count(ledger::user_id).aggregate_distinct(),
         ))
         .load(db)
 }
+
+/// The row's user is one of those whom its channel tells of this start.
+const TAKES_PART: &str = "coalesce((SELECT p.user_id FROM session_participants p
+    WHERE p.session_id = session_reminder_deliveries.course_session_id
+    AND p.user_id = session_reminder_deliveries.user_id
+    AND p.scheduled_at = session_reminder_deliveries.scheduled_at
+    AND (session_reminder_deliveries.channel <> 'whatsapp' OR p.whatsapp_opt_in = true) LIMIT 1), 0) > 0";

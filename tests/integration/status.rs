@@ -87,6 +87,59 @@ fn the_next_sessions_are_listed_with_their_people_and_when_they_are_told() {
     );
 }
 
+/// What `status` counts by mail of the next session, and how many `report` says are reached; neither says that it is too late.
+fn told_by_mail(platform: &Platform) -> (serde_json::Value, serde_json::Value) {
+    let text = platform.run(&["status"]).succeeds().stdout;
+    assert!(!text.contains("too late"), "{text}");
+    let report = platform.run(&["report", "1", "--format", "json"]);
+    let reached = report.succeeds().json()["summary"]["reached"].clone();
+    (status(platform)["upcoming"][0]["mail"].clone(), reached)
+}
+
+#[test]
+fn who_knows_the_start_by_a_correction_is_told_as_report_says() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed()
+        .mail(&smtp)
+        .set("REMINDER_CORRECTIONS", "on");
+    platform.session(1, &wall_in(60));
+    platform.participants(1..=2);
+    platform.run(&["send"]).succeeds();
+    for minutes in [30, 24 * 60] {
+        platform.sql(&format!(
+            "UPDATE course_sessions SET scheduled_at = '{}'",
+            wall_in(minutes)
+        ));
+        let counts = |told: i64| serde_json::json!({"participants": 2, "told": told});
+        assert_eq!(status(&platform)["upcoming"][0]["mail"], counts(0));
+        platform.run(&["send"]).succeeds();
+        assert_eq!(told_by_mail(&platform), (counts(2), 2.into()));
+    }
+}
+
+#[test]
+fn who_was_told_with_another_lead_is_told_and_counts_once() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.session(1, &wall_in(60));
+    platform.participants(1..=2);
+    platform.run(&["send"]).succeeds();
+    let both = || (serde_json::json!({"participants": 2, "told": 2}), 2.into());
+    // Its window is over; the row of another lead this near stands for it.
+    let platform = platform.set("REMINDER_LEAD", "70m");
+    assert_eq!(told_by_mail(&platform), both());
+    // Reminded a day before, and missed since.
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET lead_minutes = 1440; DELETE FROM session_reminder_logs",
+    );
+    let platform = platform.set("REMINDER_LEAD", "24h,70m");
+    assert_eq!(told_by_mail(&platform), both());
+    let platform = platform.set("REMINDER_LEAD", "24h,60m");
+    platform.run(&["send"]).succeeds();
+    assert_eq!(smtp.mails().len(), 4);
+    assert_eq!(told_by_mail(&platform), both());
+}
+
 #[test]
 fn a_session_that_laravel_has_told_says_so() {
     let platform = Platform::seed();
@@ -185,17 +238,24 @@ fn what_became_of_the_last_days_messages_is_counted_by_channel() {
 
 #[test]
 fn a_session_whose_window_is_over_untold_is_marked_and_those_who_left_are_not_counted_as_told() {
-    let smtp = Smtp::start();
-    let platform = Platform::seed().mail(&smtp);
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = Platform::seed().mail(&smtp).whatsapp(&twilio);
     platform.session(2, &wall_in(60));
     platform.participants(1..=4);
+    platform.opted_in(1, "081234567890");
+    platform.opted_in(2, "081234567891");
     platform.run(&["send"]).succeeds();
-    platform.sql("UPDATE enrollments SET status = 'expired' WHERE user_id > 2");
+    platform.sql(
+        "UPDATE enrollments SET status = 'expired' WHERE user_id > 2;
+         UPDATE user_profiles SET whatsapp_opt_in = false WHERE user_id = 2",
+    );
+    // Has come since.
+    platform.participant(5, "Budi", "budi@example.org");
     platform.session(1, &wall_in(20));
     let text = platform.run(&["status"]).succeeds().stdout;
     let line = |title: &str| text.lines().find(|line| line.contains(title)).unwrap();
     assert!(line("1: ").contains("  too late  "), "{text}");
-    assert!(line("2: ").contains("  4 (2 left)  "), "{text}");
+    assert!(line("2: ").contains("   2/3       1/1  "), "{text}");
     assert!(!line("2: ").contains("too late"), "{text}");
 }
 

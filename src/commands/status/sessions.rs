@@ -11,7 +11,6 @@ use crate::{
     ledger::{
         Channel, Scope,
         overview::{self, Told},
-        status,
     },
     legacy,
     pass::{Pass, window::Window},
@@ -62,10 +61,10 @@ pub fn read(
     let first = windows.last().map_or(now, |window| window.starts(now).0);
     let session = |one: Upcoming| {
         let start = zone.parse(&one.scheduled_at);
-        let next = start.and_then(|start| next_window(config, start, now));
+        let opens = start.and_then(|start| opens(config, start, now));
         let by_laravel = by_laravel.contains(&one.session_id);
         let is_over = start.is_some_and(|start| start < first) && !by_laravel;
-        let session = session(one, next, &told, zone);
+        let session = session(one, opens, &told, zone);
         Session {
             by_laravel,
             is_lost: is_over && session.mail.told + session.whatsapp.told == 0,
@@ -91,12 +90,12 @@ fn by_laravel(
     legacy::reminded(db, (now, last), None, &window, zone)
 }
 
-fn session(one: Upcoming, next: Option<Next>, told: &[Told], zone: Zone) -> Session {
+fn session(one: Upcoming, opens: Option<DateTime<Utc>>, told: &[Told], zone: Zone) -> Session {
     let count = |channel: Channel, participants| Count {
         participants,
         told: told
             .iter()
-            .filter(|row| next.is_some_and(|next| is_told(row, &one, channel, next)))
+            .filter(|row| is_of(row, &one, channel))
             .map(|row| row.count)
             .sum(),
     };
@@ -105,31 +104,23 @@ fn session(one: Upcoming, next: Option<Next>, told: &[Told], zone: Zone) -> Sess
         whatsapp: count(Channel::Whatsapp, one.opted_in),
         id: one.session_id,
         by_laravel: false,
-        told_from: next.map(|(_, opens)| local(opens, zone)),
-        opens: next.map(|(_, opens)| opens),
+        told_from: opens.map(|opens| local(opens, zone)),
+        opens,
         is_lost: false,
         title: one.title,
         scheduled_at: one.scheduled_at,
     }
 }
 
-/// Whether these are people who were told of this session's start, with the lead that counts now.
-fn is_told(row: &Told, one: &Upcoming, channel: Channel, (lead, _): Next) -> bool {
-    row.session_id == one.session_id
-        && row.scheduled_at == one.scheduled_at
-        && row.channel == channel.name()
-        && row.lead_minutes == lead
-        && row.status == status::SENT
+/// Whether these are people who were told of this session.
+fn is_of(row: &Told, one: &Upcoming, channel: Channel) -> bool {
+    row.session_id == one.session_id && row.channel == channel.name()
 }
 
-/// A lead in minutes, and from when on it tells of a start.
-type Next = (i32, DateTime<Utc>);
-
-/// The lead that tells next of a start; the last one where all have come.
-fn next_window(config: &Config, start: DateTime<Utc>, now: DateTime<Utc>) -> Option<Next> {
+/// From when on the next lead tells of a start; the last one where all have come.
+fn opens(config: &Config, start: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let windows = Window::all(&config.reminder);
-    let opens = |window: &Window| (window.lead_minutes(), window.opens(start));
-    let opens: Vec<Next> = windows.iter().map(opens).collect();
-    let next = opens.iter().find(|(_, opens)| *opens > now);
-    next.or(opens.last()).copied()
+    let mut opens = windows.iter().map(|window| window.opens(start));
+    let next = opens.clone().find(|opens| *opens > now);
+    next.or(opens.next_back())
 }

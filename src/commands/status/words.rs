@@ -259,11 +259,10 @@ fn number(count: i64, is_bad: bool) -> Cell {
     }
 }
 
-/// `29/31`; of those told some may have left since.
+/// `29/31`; `31` where nobody has been told yet.
 fn count(count: &Count) -> String {
     match (count.told, count.participants) {
         (0, participants) => participants.to_string(),
-        (told, participants) if told > participants => format!("{told} ({participants} left)"),
         (told, participants) => format!("{told}/{participants}"),
     }
 }
