@@ -1,9 +1,15 @@
 //! `report`: whom the reminder of one session has reached, name by name, as its teacher would want it. Reads only.
 
+mod ending;
+mod outlook;
 mod people;
+mod place;
+mod prospect;
 mod reach;
+mod remarks;
 mod sheet;
 mod summary;
+mod wait;
 
 use std::fmt;
 
@@ -13,7 +19,9 @@ use diesel::QueryResult;
 use serde::Serialize;
 
 use self::{
+    outlook::Outlook,
     people::{About, People, Row},
+    place::Place,
     summary::Summary,
 };
 use super::{
@@ -78,14 +86,17 @@ impl Report {
             true => by_laravel(db, &session, pass)?,
             false => None,
         };
-        let rows = people.rows(&About {
+        let about = About {
             session: &session,
             pass,
             by_laravel: laravel.is_some(),
-        });
+            place: Place::read(db, &ground, &session, !people.is_empty())?,
+            outlook: Outlook::read(db, pass, &people).context("could not read what waits")?,
+        };
+        let rows = people.rows(&about);
         Ok(Self {
             summary: Summary::of(&rows),
-            notes: notes(&session, &people, laravel, pass),
+            notes: notes(&about, &people, laravel),
             starts: session.starts(pass.zone),
             participants: rows,
             session,
@@ -93,14 +104,12 @@ impl Report {
     }
 }
 
-fn notes(session: &Session, people: &People, laravel: Option<String>, pass: &Pass) -> Vec<String> {
+fn notes(about: &About, people: &People, laravel: Option<String>) -> Vec<String> {
     let mut notes = Vec::new();
     if people.is_empty() {
-        notes.push(
-            "nobody takes part any more: it was cancelled or deleted, or all have left".into(),
-        );
+        notes.push(nobody(about, people).to_owned());
     }
-    if let (Some(digits), None) = (&session.scheduled_at, session.start(pass.zone)) {
+    if let (Some(digits), None) = (&about.session.scheduled_at, about.start()) {
         notes.push(take::no_time(digits).reason);
     }
     // Its log has no names.
@@ -108,6 +117,18 @@ fn notes(session: &Session, people: &People, laravel: Option<String>, pass: &Pas
         format!("Laravel has reminded of this session at {at}; whom it reached is not recorded")
     }));
     notes
+}
+
+/// Why nobody takes part.
+fn nobody<'a>(about: &'a About, people: &People) -> &'a str {
+    match (&about.place, people.deliveries().next()) {
+        (Place::Not { why, .. }, _) => why,
+        (Place::Taken, None) => "nobody takes part",
+        (Place::Taken, Some(_)) => "nobody takes part any more: all have left",
+        (Place::Unknown, _) => {
+            "nobody takes part any more: it was cancelled or deleted, or all have left"
+        }
+    }
 }
 
 /// When Laravel has reminded of the session, if it has.

@@ -147,7 +147,8 @@ fn batch(
     let decide = |id: &i64| match (entries.get(id), rows.get(id)) {
         (Some(entry), Some(row)) => {
             let doubt = row.in_doubt_since().is_some() && entry.sent_at.is_none();
-            decide(entry, refusals.get(id), doubt, even_if_in_doubt)
+            let fault = refusals.get(id).map(|(_, fault)| fault);
+            decide(entry, fault, doubt, even_if_in_doubt)
         }
         _ => Verdict::No("there is no such message: `reminders log` has the ids".into()),
     };

@@ -5,36 +5,40 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 
-use super::{Pass, roster, take};
+use super::{
+    Pass, roster,
+    take::{self, Ending},
+};
 use crate::{
     db::Db,
-    ledger::{self, Channel, claim::Row, close::LAST_MOMENT},
+    ledger::{self, Channel, TOO_LATE, claim::Row, close::LAST_MOMENT, status},
     outcome::Fault,
 };
 
-/// Why a pass would not deliver them, by their ids.
+/// How a pass would end those that it does not deliver, and why, by their ids.
 pub fn refusals(
     db: &mut Db,
     pass: &Pass,
     rows: &[(Channel, Row)],
     now: DateTime<Utc>,
-) -> QueryResult<HashMap<i64, Fault>> {
+) -> QueryResult<HashMap<i64, Ending>> {
     let plain: Vec<Row> = rows.iter().map(|(_, row)| row.clone()).collect();
     let people = roster::people(db, &plain)?;
     let opted_out = ledger::opted_out(db)?;
     let refusal = |(channel, row): &(Channel, Row)| {
         let stopped = *channel == Channel::Whatsapp && opted_out.contains(&row.user_id);
         if stopped {
-            return Some((row.id, Fault::new("opted_out", "has told WhatsApp to stop")));
+            let fault = Fault::new("opted_out", "has told WhatsApp to stop");
+            return Some((row.id, (status::FAILED, fault)));
         }
         let start = pass.zone.parse(&row.scheduled_at);
         if start.is_some_and(|start| start - now < LAST_MOMENT) {
             let reason = "the session has started, or starts within a minute";
-            return Some((row.id, Fault::new("too_late", reason)));
+            return Some((row.id, (status::MISSED, Fault::new(TOO_LATE, reason))));
         }
         let found = people.get(&(row.session_id, row.user_id));
         let refused = take::ready(row, found, *channel, pass, now).err();
-        refused.map(|(_, fault)| (row.id, fault))
+        refused.map(|ending| (row.id, ending))
     };
     Ok(rows.iter().filter_map(refusal).collect())
 }

@@ -36,8 +36,11 @@ pub struct Taken {
     pub tally: Tally,
 }
 
+/// The code of what is cancelled because its participant is no longer in the view.
+pub const LEFT: &str = "left";
+
 /// Why a row is not delivered: the status it ends in, and the reason.
-type Ending = (&'static str, Fault);
+pub type Ending = (&'static str, Fault);
 
 /// Who gets it, when the session starts, and where it goes.
 type Ready = (Participant, DateTime<Utc>, String);
@@ -217,7 +220,7 @@ fn still_true<'a>(row: &Row, found: Option<&'a Says>) -> Result<&'a Participant,
             Err(cancelled("restored", "the session takes place again"))
         }
         _ => Err(cancelled(
-            "left",
+            LEFT,
             "no longer a participant, or the session was cancelled",
         )),
     }

@@ -36,7 +36,7 @@ fn told() -> Platform {
     set(
         6,
         "mail",
-        "status = 'pending', error_code = '451', error = 'busy'",
+        "status = 'pending', sent_at = NULL, rendered_at = NULL, error_code = '451', error = 'busy'",
     );
     // Has left, and was told.
     platform.sql("UPDATE enrollments SET status = 'cancelled' WHERE user_id = 7");
@@ -217,7 +217,10 @@ fn who_heard_of_the_move_knows_the_start_and_who_has_left_is_not_to_be_told() {
         ),
         "{text}"
     );
-    assert!(text.contains("6 of 7 reached, 1 not reached"), "{text}");
+    assert!(
+        text.contains("\n6 of 6 reached, 1 left the course, 0 not reached (mail: 6 told; "),
+        "{text}"
+    );
     // Back again: the first start is the last that they were told.
     platform.sql(&format!(
         "UPDATE course_sessions SET scheduled_at = '{START}'"
@@ -251,8 +254,175 @@ fn a_session_that_is_gone_still_has_its_report() {
         "{text}"
     );
     assert!(text.contains("\nBudi  told     read"), "{text}");
-    assert!(text.contains("\nnobody takes part any more"), "{text}");
+    assert!(text.contains("\nthe session was deleted\n"), "{text}");
     assert!(!text.contains("does not take part"), "{text}");
+}
+
+/// A platform that marks cancelled sessions, and corrects; Budi's WhatsApp message waits.
+fn cancellable() -> Platform {
+    let platform = platform().set("REMINDER_CORRECTIONS", "on");
+    platform.sql("ALTER TABLE course_sessions ADD COLUMN cancelled_at timestamp NULL");
+    platform.run(&["migrate"]).succeeds();
+    platform.send().succeeds();
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET status = 'pending', sent_at = NULL, rendered_at = NULL, next_attempt_at = NULL
+         WHERE user_id = 1 AND channel = 'whatsapp'",
+    );
+    platform
+}
+
+const CANCEL: &str = "UPDATE course_sessions SET cancelled_at = '2026-11-23 16:01:00'";
+
+#[test]
+fn of_a_cancelled_session_it_says_why_and_who_has_not_heard() {
+    let platform = cancellable();
+    platform.sql(CANCEL);
+    let why = "the session was cancelled (course_sessions.cancelled_at: 2026-11-23 16:01:00";
+    let before = trimmed(&report(&platform, "text"));
+    let pending =
+        "\nBudi  told  cancelled   has not heard that it is cancelled; the session was cancelled (";
+    assert!(before.contains(pending), "{before}");
+    assert!(before.contains(&format!("\n{why}")), "{before}");
+    let siti = "\nSiti  told  not wanted  has not heard that it is cancelled\n";
+    assert!(before.contains(siti), "{before}");
+    assert!(!before.contains("waiting"), "{before}");
+
+    platform.send_at("2026-11-23T16:02:00+07:00").succeeds();
+    let after = trimmed(&report(&platform, "text"));
+    let budi =
+        "\nBudi  told  cancelled   was told that it is cancelled; the session was cancelled (";
+    assert!(after.contains(budi), "{after}");
+    assert!(!after.contains("has not heard"), "{after}");
+    assert!(!after.contains("or the session was cancelled"), "{after}");
+
+    // What was said before it took place again is no longer so.
+    platform.sql("UPDATE course_sessions SET cancelled_at = NULL");
+    platform.send_at("2026-11-23T16:03:00+07:00").succeeds();
+    let restored = report(&platform, "text");
+    assert!(!restored.contains("cancelled"), "{restored}");
+}
+
+#[test]
+fn without_corrections_nobody_has_heard_either_and_once_it_is_over_nobody_needs_to() {
+    let platform = cancellable().set("REMINDER_CORRECTIONS", "off");
+    platform.sql(CANCEL);
+    let text = report(&platform, "text");
+    let unheard = text.matches("has not heard that it is cancelled").count();
+    assert_eq!(unheard, 7, "{text}");
+    let run = platform.run(&["report", "1", "--now", "2026-11-23T17:30:00+07:00"]);
+    let text = run.succeeds().stdout;
+    assert!(!text.contains("has not heard"), "{text}");
+    assert!(text.contains("the session was cancelled"), "{text}");
+}
+
+#[test]
+fn where_all_have_left_the_session_is_not_called_cancelled() {
+    let platform = told();
+    platform.sql("UPDATE enrollments SET status = 'cancelled'");
+    let text = report(&platform, "text");
+    assert!(
+        text.contains("\nnobody takes part any more: all have left\n"),
+        "{text}"
+    );
+    assert!(!text.contains("heard"), "{text}");
+}
+
+#[test]
+fn what_waits_and_will_not_be_sent_says_so() {
+    let platform = told();
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET status = 'pending', sent_at = NULL, rendered_at = NULL WHERE channel = 'whatsapp';
+         UPDATE user_profiles SET whatsapp_opt_in = false WHERE user_id = 1;
+         UPDATE user_profiles SET phone = '12' WHERE user_id = 3",
+    );
+    let text = trimmed(&report(&platform, "text"));
+    for line in [
+        "\nBudi  told      cancelled   opted_out: no longer wants WhatsApp messages\n",
+        "\nDewi  told      not sent    phone: ",
+        "\nRina  waiting   not wanted  451: busy\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    // Who has left hears nothing more.
+    platform.sql("UPDATE enrollments SET status = 'cancelled' WHERE user_id = 1");
+    let text = trimmed(&report(&platform, "text"));
+    let budi = "\nBudi  told      cancelled   does not take part any more\n";
+    assert!(text.contains(budi), "{text}");
+
+    let run = platform.run(&["report", "1", "--now", "2026-11-23T16:59:30+07:00"]);
+    let text = trimmed(&run.succeeds().stdout);
+    let rina = "\nRina  missed    not wanted  too_late: the session has started, or starts within a minute\n";
+    assert!(text.contains(rina), "{text}");
+
+    let platform = platform.set("MAIL_MAILER", "none");
+    let text = trimmed(&report(&platform, "text"));
+    let rina = "\nRina  not sent    not wanted  mail is off (MAIL_MAILER=none)\n";
+    assert!(text.contains(rina), "{text}");
+}
+
+#[test]
+fn what_may_have_been_sent_by_a_pass_that_died_is_in_doubt() {
+    let platform = told();
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET status = 'sending', lease_until = '2026-11-23 09:31:00' WHERE user_id = 2;
+         UPDATE session_reminder_deliveries SET status = 'sending', lease_until = '2026-11-23 09:02:00' WHERE user_id = 6",
+    );
+    let text = trimmed(&report(&platform, "text"));
+    assert!(text.contains("\nSiti  waiting "), "{text}");
+    assert!(text.contains("\nRina  perhaps "), "{text}");
+}
+
+#[test]
+fn who_waits_for_the_days_budget_is_told_when_it_has_room_if_that_is_in_time() {
+    let platform = platform().set("MAIL_MAX_PER_DAY", "3");
+    platform.session(2, "2026-11-24 17:00:00");
+    platform.session(3, "2026-11-24 16:00:30");
+    platform.send().exits(75);
+    let text = report(&platform, "text");
+    let reached = "MAIL_MAX_PER_DAY=3 is reached";
+    let late = format!("not before Tue 2026-11-24 16:00 WIB, too late for the session: {reached}");
+    assert_eq!(
+        text.matches(&format!("not sent  not wanted  {late}"))
+            .count(),
+        4,
+        "{text}"
+    );
+    assert!(
+        text.contains("4 not reached (mail: 3 told, 4 not sent"),
+        "{text}"
+    );
+
+    let of = |session: &str| {
+        let arguments = ["report", session, "--now", "2026-11-23T16:30:00+07:00"];
+        platform.run(&arguments).succeeds().stdout
+    };
+    let tomorrow = of("2");
+    let waits = format!("not yet  not wanted  not before Tue 2026-11-24 16:00 WIB: {reached}");
+    assert_eq!(tomorrow.matches(&waits).count(), 5, "{tomorrow}");
+    assert!(tomorrow.contains("7 to be told yet"), "{tomorrow}");
+    let too_near = of("3");
+    assert!(
+        too_near.contains(&format!("not sent  not wanted  {late}")),
+        "{too_near}"
+    );
+}
+
+#[test]
+fn who_waits_for_a_channel_that_broke_down_is_told_when_it_works_again_if_that_is_in_time() {
+    let platform = told();
+    let hold = |until: &str| {
+        platform.sql(&format!(
+            "UPDATE session_reminder_deliveries SET error_code = '535', error = 'channel stopped: wrong password', next_attempt_at = '{until}'
+             WHERE user_id = 6"
+        ));
+        trimmed(&report(&platform, "text"))
+    };
+    let in_time = hold("2026-11-23 09:35:00");
+    let rina = "\nRina  waiting   not wanted  535: channel stopped: wrong password\n";
+    assert!(in_time.contains(rina), "{in_time}");
+    let late = hold("2026-11-23 09:59:30");
+    let rina = "\nRina  not sent  not wanted  not before Mon 2026-11-23 16:59 WIB, too late for the session: 535: channel stopped: wrong password\n";
+    assert!(late.contains(rina), "{late}");
 }
 
 #[test]

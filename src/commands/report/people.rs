@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use serde::Serialize;
 
 use super::{
+    outlook::Outlook,
+    place::Place,
     reach::{self, Reach},
+    remarks,
     session::Session,
 };
 use crate::{
     db::{self, Db},
-    ledger::{Channel, Kind, delivery::Delivery, history},
+    ledger::{Channel, delivery::Delivery, history},
     pass::Pass,
     platform::{self, Participant, facts},
     text,
@@ -25,6 +29,9 @@ pub struct Row {
     pub mail: Reach,
     pub whatsapp: Reach,
     pub note: String,
+    /// Does not take part any more, while others do.
+    #[serde(skip)]
+    pub has_left: bool,
 }
 
 /// What the report is about.
@@ -32,6 +39,25 @@ pub struct About<'a> {
     pub session: &'a Session,
     pub pass: &'a Pass<'a>,
     pub by_laravel: bool,
+    pub place: Place,
+    pub outlook: Outlook,
+}
+
+impl About<'_> {
+    pub fn start(&self) -> Option<DateTime<Utc>> {
+        self.session.start(self.pass.zone)
+    }
+
+    /// Whether a participant is to be told on a channel.
+    pub fn wants(&self, participant: &Participant, channel: Channel) -> bool {
+        let wants = match channel {
+            Channel::Mail => true,
+            Channel::Whatsapp => {
+                participant.opted_in() && !self.outlook.has_stopped(participant.user_id)
+            }
+        };
+        wants && self.pass.off(channel).is_none()
+    }
 }
 
 pub struct People {
@@ -74,6 +100,11 @@ impl People {
         self.participants.is_empty()
     }
 
+    /// Whatever was to be sent to anybody.
+    pub fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+        self.deliveries.values().flatten()
+    }
+
     pub fn rows(&self, about: &About) -> Vec<Row> {
         let listed = self.participants.iter();
         let listed = listed.map(|one| self.row(one.user_id, one.name.as_deref(), Some(one), about));
@@ -87,25 +118,27 @@ impl People {
     fn row(&self, id: i64, name: Option<&str>, listed: Option<&Participant>, about: &About) -> Row {
         let none = Vec::new();
         let all = self.deliveries.get(&id).unwrap_or(&none);
+        let start = about.session.scheduled_at.as_deref();
         let reach = |channel| {
-            let current = all.iter().filter(|row| {
-                row.is_of(channel)
-                    && row.kind() != Kind::Cancelled
-                    && Some(&row.scheduled_at) == about.session.scheduled_at.as_ref()
-            });
-            let best = current.map(Reach::of).max_by_key(|reach| reach.state);
-            best.unwrap_or_else(|| Reach::without_row(channel, listed, about))
+            let current = || {
+                all.iter()
+                    .filter(|row| row.is_of(channel) && row.names(start))
+            };
+            let reaches = current().map(|row| Reach::of(row, channel, listed, about));
+            let new = || Reach::without_row(channel, listed, about);
+            // What was cancelled may be made again.
+            let again = current().all(Delivery::is_open_again).then(new);
+            let best = reaches.chain(again).max_by_key(|reach| reach.state);
+            best.unwrap_or_else(new)
         };
+        let has_left = listed.is_none() && !self.participants.is_empty();
         Row {
             user_id: id,
             name: called(id, name),
-            note: remarks(
-                all,
-                listed.is_none() && !self.participants.is_empty(),
-                about.session,
-            ),
+            note: remarks::all(all, has_left, id, about),
             mail: reach(Channel::Mail),
             whatsapp: reach(Channel::Whatsapp),
+            has_left,
         }
     }
 }
@@ -132,23 +165,4 @@ impl Row {
             .collect::<Vec<_>>()
             .join("; ")
     }
-}
-
-/// What the states and their reasons do not say.
-fn remarks(all: &[Delivery], has_left: bool, session: &Session) -> String {
-    let mut remarks = Vec::new();
-    if has_left {
-        remarks.push("does not take part any more".to_owned());
-    }
-    let sent = || all.iter().filter(|row| row.is_sent());
-    if sent().any(|row| row.kind() == Kind::Cancelled) {
-        remarks.push("was told that it is cancelled".into());
-    }
-    let is_other = |row: &&Delivery| Some(&row.scheduled_at) != session.scheduled_at.as_ref();
-    let starts = sent().filter(|row| row.kind() != Kind::Cancelled);
-    let last = starts.max_by_key(|row| (row.sent_at, row.id));
-    if let Some(other) = last.filter(is_other) {
-        remarks.push(format!("was told of the start {}", other.scheduled_at));
-    }
-    remarks.join("; ")
 }

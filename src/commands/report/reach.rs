@@ -4,7 +4,7 @@ use anstyle::Style;
 use chrono::NaiveDateTime;
 use serde::Serialize;
 
-use super::people::About;
+use super::{people::About, prospect};
 use crate::{
     ledger::{
         Channel,
@@ -85,57 +85,65 @@ pub struct Reach {
 }
 
 impl Reach {
-    pub fn of(row: &Delivery) -> Self {
-        let state = match (row.status.as_str(), row.delivery_status.as_deref()) {
-            (status::SENT, Some("read")) => State::Read,
-            (status::SENT, Some("delivered")) => State::Delivered,
-            (status::SENT, _) => State::Told,
-            (status::PENDING | status::SENDING, _) => State::Waiting,
-            (status::UNKNOWN, _) => State::Perhaps,
-            (status::MISSED, _) => State::Missed,
-            (status::CANCELLED, _) => State::Cancelled,
-            _ if row.attempts == 0 => State::NotSent,
-            _ => State::Bounced,
+    pub fn of(
+        row: &Delivery,
+        channel: Channel,
+        listed: Option<&Participant>,
+        about: &About,
+    ) -> Self {
+        let (state, reason) = match row.status.as_str() {
+            status::PENDING => prospect::of_waiting(row, channel, listed, about),
+            _ => {
+                let code = row.error_code.as_deref().unwrap_or_default();
+                (
+                    state(row, about),
+                    prospect::why(code, row.fault(), listed, about),
+                )
+            }
         };
         Self {
             state,
             at: row.sent_at.filter(|_| row.is_sent()),
             to: row.to(),
-            reason: row.fault(),
+            reason,
         }
     }
 
     /// Of somebody for whom the ledger has nothing.
     pub fn without_row(channel: Channel, listed: Option<&Participant>, about: &About) -> Self {
-        let pass = about.pass;
-        let wanted = match channel {
-            Channel::Mail => listed.is_some(),
-            Channel::Whatsapp => listed.is_some_and(Participant::opted_in),
+        let nothing = match about.by_laravel {
+            true => (State::ByLaravel, None),
+            false => (State::NotTold, None),
         };
-        let state = match wanted && pass.off(channel).is_none() {
-            false => State::Unwanted,
-            true if is_to_come(about) => State::NotYet,
-            true if about.by_laravel => State::ByLaravel,
-            true => State::NotTold,
+        let wanted = listed.filter(|one| about.wants(one, channel));
+        let (state, reason) = match wanted {
+            None => (State::Unwanted, None),
+            Some(to) => prospect::of_reminder(to, channel, about).unwrap_or(nothing),
         };
         Self {
             state,
             at: None,
             to: None,
-            reason: None,
+            reason,
         }
     }
 }
 
-/// Whether this program is still to remind of the session.
-fn is_to_come(about: &About) -> bool {
-    let (pass, start) = (about.pass, about.session.start(about.pass.zone));
-    let by_laravel = pass.legacy_window().filter(|_| about.by_laravel);
-    let mut windows = pass.windows().into_iter();
-    windows.any(|window| {
-        let closes = start.map(|start| window.closes(start));
-        Some(window) != by_laravel && closes.is_some_and(|closes| closes >= pass.clock.start())
-    })
+/// Of what is over, or on its way.
+fn state(row: &Delivery, about: &About) -> State {
+    let now = about.pass.clock.start().naive_utc();
+    match (row.status.as_str(), row.delivery_status.as_deref()) {
+        (status::SENT, Some("read")) => State::Read,
+        (status::SENT, Some("delivered")) => State::Delivered,
+        (status::SENT, _) => State::Told,
+        (status::SENDING, _) if row.lease_until.is_some_and(|until| until >= now) => State::Waiting,
+        // The pass that had it has died.
+        (status::UNKNOWN | status::SENDING, _) => State::Perhaps,
+        (status::MISSED, _) => State::Missed,
+        (status::CANCELLED, _) => State::Cancelled,
+        _ if row.attempts == 0 => State::NotSent,
+        _ => State::Bounced,
+    }
 }
 
 /// Whether somebody has got this message, or may have.

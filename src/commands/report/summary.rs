@@ -18,20 +18,25 @@ pub struct Summary {
     /// As far as Laravel has reached them.
     by_laravel: usize,
     not_reached: usize,
+    /// Took part while it had another start. Not among the participants.
+    left: usize,
     mail: BTreeMap<State, usize>,
     whatsapp: BTreeMap<State, usize>,
 }
 
 impl Summary {
     pub fn of(rows: &[Row]) -> Self {
-        let mut summary = Self {
-            participants: rows.len(),
-            ..Self::default()
-        };
+        let mut summary = Self::default();
         for row in rows {
+            let best = row.mail.state.max(row.whatsapp.state);
+            if row.has_left && best == State::Unwanted {
+                summary.left += 1;
+                continue;
+            }
+            summary.participants += 1;
             *summary.mail.entry(row.mail.state).or_default() += 1;
             *summary.whatsapp.entry(row.whatsapp.state).or_default() += 1;
-            match row.mail.state.max(row.whatsapp.state) {
+            match best {
                 State::Told | State::Delivered | State::Read => summary.reached += 1,
                 State::Waiting | State::NotYet => summary.waiting += 1,
                 State::Perhaps => summary.perhaps += 1,
@@ -59,12 +64,13 @@ impl fmt::Display for Summary {
         };
         write!(
             f,
-            "{} of {} reached{}{}{}, {} not reached",
+            "{} of {} reached{}{}{}{}, {} not reached",
             self.reached,
             self.participants,
             also(self.waiting, "to be told yet"),
             also(self.perhaps, "perhaps"),
             also(self.by_laravel, "by Laravel"),
+            also(self.left, "left the course"),
             self.not_reached
         )?;
         if self.participants > 0 {

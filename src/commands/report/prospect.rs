@@ -1,0 +1,79 @@
+//! What becomes of a message that is still to be sent.
+
+use chrono::{DateTime, Utc};
+
+use super::{people::About, place::Place, reach::State, wait::Wait};
+use crate::{
+    ledger::{Channel, delivery::Delivery},
+    pass::{line, take::LEFT},
+    platform::Participant,
+};
+
+/// What it comes to, and what is in its way.
+pub type Prospect = (State, Option<String>);
+
+/// Of a row that waits, what the next pass makes of it.
+pub fn of_waiting(
+    row: &Delivery,
+    channel: Channel,
+    listed: Option<&Participant>,
+    about: &About,
+) -> Prospect {
+    if let Some(end) = about.outlook.end(row) {
+        return (
+            end.state,
+            why(&end.code, Some(end.why.clone()), listed, about),
+        );
+    }
+    match about
+        .start()
+        .and_then(|start| wait(row, channel, start, about))
+    {
+        Some(wait) => (wait.or(State::Waiting), Some(wait.why)),
+        None => (State::Waiting, row.fault()),
+    }
+}
+
+/// What keeps the channel from sending a row at its next attempt; or that this comes too late.
+fn wait(row: &Delivery, channel: Channel, start: DateTime<Utc>, about: &About) -> Option<Wait> {
+    let (now, zone) = (about.pass.clock.start(), about.pass.zone);
+    let next = row.next_attempt_at.map_or(now, |at| at.and_utc().max(now));
+    let by_channel = about.outlook.wait((channel, next), start, zone);
+    by_channel.or_else(|| {
+        let own = Wait::new(Some(next), row.fault()?, start, zone);
+        Some(own).filter(Wait::is_too_long)
+    })
+}
+
+/// Of a reminder that has no row yet; `None` where this program makes none any more.
+pub fn of_reminder(to: &Participant, channel: Channel, about: &About) -> Option<Prospect> {
+    let (pass, start) = (about.pass, about.start()?);
+    let now = pass.clock.start();
+    let by_laravel = pass.legacy_window().filter(|_| about.by_laravel);
+    let mut windows = pass.windows().into_iter().rev();
+    let last = windows.find(|one| Some(*one) != by_laravel && one.closes(start) >= now)?;
+    if let Err(fault) = line::recipient(channel, to, pass.config) {
+        return Some((State::NotSent, Some(fault.to_string())));
+    }
+    let then = last.opens(start).max(now);
+    let wait = about.outlook.wait((channel, then), start, pass.zone);
+    Some(wait.map_or((State::NotYet, None), |wait| {
+        (wait.or(State::NotYet), Some(wait.why))
+    }))
+}
+
+/// The ledger does not know whether the person is gone or the session: in its place, what is known of that now. (That the
+/// person is, the note says.)
+pub fn why(
+    code: &str,
+    said: Option<String>,
+    listed: Option<&Participant>,
+    about: &About,
+) -> Option<String> {
+    match (&about.place, listed) {
+        _ if code != LEFT => said,
+        (Place::Not { why, .. }, None) => Some(why.clone()),
+        (Place::Taken, None) => None,
+        _ => said,
+    }
+}
