@@ -48,7 +48,11 @@ pub fn run(config: &Config, args: &cli::Report) -> Result<Exit> {
     let mut db = db::open(&config.database)?;
     let zone = platform::zone(config, &mut db)?;
     let clock = Clock::starting_at(args.now.unwrap_or(host), host);
-    let pass = Pass::to_look(config, zone, clock, Scope::default());
+    let scope = Scope {
+        session: Some(args.session),
+        channel: None,
+    };
+    let pass = Pass::to_look(config, zone, clock, scope);
     let report = Report::read(&mut db, &pass, args.session)
         .map_err(|error| cause::of_ledger(&mut db, error))?;
     match args.format {

@@ -1,6 +1,6 @@
 //! What is still to be sent, and what will keep it from being sent in time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::QueryResult;
@@ -13,8 +13,8 @@ use super::{
 use crate::{
     config,
     db::Db,
-    ledger::{self, Channel, Hold, delivery::Delivery},
-    pass::{Pass, budget::Day},
+    ledger::{self, Channel, Hold, Kind, correct::users, delivery::Delivery},
+    pass::{Pass, budget::Day, correct},
     time::Zone,
 };
 
@@ -27,6 +27,8 @@ pub struct Outlook {
     budget: Option<Day>,
     /// Users who have told WhatsApp to stop, where the platform does not know.
     opted_out: Vec<i64>,
+    /// Those to whom the next pass says the new start.
+    owed: HashSet<(&'static str, i64)>,
 }
 
 impl Outlook {
@@ -41,6 +43,7 @@ impl Outlook {
             ended: ending::all(db, pass, people, now)?,
             budget: budget(db, pass, now)?,
             opted_out: ledger::opted_out(db)?,
+            owed: owed(db, pass, now)?,
             held,
         })
     }
@@ -48,6 +51,10 @@ impl Outlook {
     /// How the next pass ends a row that waits; `None` where it sends it.
     pub fn end(&self, row: &Delivery) -> Option<&End> {
         self.ended.get(&row.id)
+    }
+
+    pub fn is_owed(&self, channel: Channel, user: i64) -> bool {
+        self.owed.contains(&(channel.name(), user))
     }
 
     pub fn has_stopped(&self, user: i64) -> bool {
@@ -81,6 +88,17 @@ impl Outlook {
         let hold = hold.filter(|hold| hold.until > then);
         hold.map(|hold| (Some(hold.until), hold.reason.clone()))
     }
+}
+
+fn owed(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<HashSet<(&'static str, i64)>> {
+    let mut all = HashSet::new();
+    for (_, owed) in correct::owed(db, pass, now)? {
+        if owed.kind == Kind::Moved {
+            let users = users(db, &owed, i64::MAX)?;
+            all.extend(users.into_iter().map(|(id, _)| (owed.channel.name(), id)));
+        }
+    }
+    Ok(all)
 }
 
 fn budget(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<Option<Day>> {

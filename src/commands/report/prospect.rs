@@ -45,17 +45,20 @@ fn wait(row: &Delivery, channel: Channel, start: DateTime<Utc>, about: &About) -
     })
 }
 
-/// Of a reminder that has no row yet; `None` where this program makes none any more.
+/// Of a reminder, or a correction, that has no row yet; `None` where this program makes none any more.
 pub fn of_reminder(to: &Participant, channel: Channel, about: &About) -> Option<Prospect> {
     let (pass, start) = (about.pass, about.start()?);
     let now = pass.clock.start();
     let by_laravel = pass.legacy_window().filter(|_| about.by_laravel);
     let mut windows = pass.windows().into_iter().rev();
-    let last = windows.find(|one| Some(*one) != by_laravel && one.closes(start) >= now)?;
+    let last = windows.find(|one| Some(*one) != by_laravel && one.closes(start) >= now);
+    let then = match about.outlook.is_owed(channel, to.user_id) {
+        true => now,
+        false => last?.opens(start).max(now),
+    };
     if let Err(fault) = line::recipient(channel, to, pass.config) {
         return Some((State::NotSent, Some(fault.to_string())));
     }
-    let then = last.opens(start).max(now);
     let wait = about.outlook.wait((channel, then), start, pass.zone);
     Some(wait.map_or((State::NotYet, None), |wait| {
         (wait.or(State::NotYet), Some(wait.why))

@@ -10,10 +10,11 @@ use crate::{
     db::Db,
     ledger::{
         Channel, Scope,
+        correct::users,
         overview::{self, Told},
     },
     legacy,
-    pass::{Pass, window::Window},
+    pass::{Pass, correct, window::Window},
     platform::upcoming::{Upcoming, upcoming},
     time::{Clock, Zone},
 };
@@ -56,14 +57,19 @@ pub fn read(
     let sessions = upcoming(db, zone.wall(now), SHOWN)?;
     let ids: Vec<i64> = sessions.iter().map(|session| session.session_id).collect();
     let told = overview::told(db, &ids)?;
-    let by_laravel = by_laravel(db, config, zone, now)?;
+    let clock = Clock::starting_at(now, now);
+    let pass = Pass::to_look(config, zone, clock, Scope::default());
+    let by_laravel = by_laravel(db, &pass, now)?;
+    let corrected = corrected(db, &pass, now)?;
     let windows = Window::all(&config.reminder);
     let first = windows.last().map_or(now, |window| window.starts(now).0);
     let session = |one: Upcoming| {
         let start = zone.parse(&one.scheduled_at);
         let opens = start.and_then(|start| opens(config, start, now));
         let by_laravel = by_laravel.contains(&one.session_id);
-        let is_over = start.is_some_and(|start| start < first) && !by_laravel;
+        let is_over = start.is_some_and(|start| start < first)
+            && !by_laravel
+            && !corrected.contains(&one.session_id);
         let session = session(one, opens, &told, zone);
         Session {
             by_laravel,
@@ -75,19 +81,23 @@ pub fn read(
 }
 
 /// Those of the sessions to come that Laravel has reminded of already.
-fn by_laravel(
-    db: &mut Db,
-    config: &Config,
-    zone: Zone,
-    now: DateTime<Utc>,
-) -> QueryResult<Vec<i64>> {
-    let clock = Clock::starting_at(now, now);
-    let pass = Pass::to_look(config, zone, clock, Scope::default());
+fn by_laravel(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<Vec<i64>> {
     let Some(window) = pass.legacy_window() else {
         return Ok(Vec::new());
     };
     let (_, last) = window.starts(now);
-    legacy::reminded(db, (now, last), None, &window, zone)
+    legacy::reminded(db, (now, last), None, &window, pass.zone)
+}
+
+/// Those of which the next pass says a new start.
+fn corrected(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<Vec<i64>> {
+    let mut sessions = Vec::new();
+    for (_, owed) in correct::owed(db, pass, now)? {
+        if !users(db, &owed, 1)?.is_empty() {
+            sessions.push(owed.session);
+        }
+    }
+    Ok(sessions)
 }
 
 fn session(one: Upcoming, opens: Option<DateTime<Utc>>, told: &[Told], zone: Zone) -> Session {
