@@ -4,13 +4,16 @@ mod messages;
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::{
-    commands::session::{self, Ground, Session},
+    commands::{
+        session::{self, Ground, Session},
+        user,
+    },
     config,
     db::Db,
     ledger::{self, Channel, Hold, Kind, correct, delivery::Delivery, history},
@@ -19,7 +22,6 @@ use crate::{
     platform::{
         self, Participant,
         facts::{self, Fact},
-        profile,
         standing::has_cancellations,
     },
     text,
@@ -56,6 +58,20 @@ impl Person {
     /// The zone of their own, where they have one.
     pub fn zone(&self) -> Option<Tz> {
         self.timezone.as_deref()?.trim().parse().ok()
+    }
+}
+
+impl From<Participant> for Person {
+    fn from(listed: Participant) -> Self {
+        Self {
+            id: listed.user_id,
+            opted_in: listed.opted_in(),
+            name: listed.name,
+            email: listed.email.unwrap_or_default(),
+            phone: listed.phone.unwrap_or_default(),
+            timezone: listed.timezone,
+            exists: true,
+        }
     }
 }
 
@@ -234,11 +250,5 @@ fn user_id(db: &mut Db, ground: &Ground, session: i64, who: &str) -> Result<i64>
     {
         return Ok(id);
     }
-    if ground.platform.is_some() {
-        return Err(profile::unknown(who));
-    }
-    let who = text::one_line(who, 100);
-    Err(anyhow!(
-        "the view session_participants lists no user {who:?}: give a numeric id or email address that it has"
-    ))
+    Err(user::unknown(ground, who))
 }
