@@ -407,7 +407,7 @@ fn what_laravel_has_told_is_not_told_again_and_our_own_row_is_ours() {
     );
     has(
         &conclusion(&answer, "mail"),
-        "yes: Budi is not told by this program: Laravel has",
+        "perhaps: Budi is not told by this program: Laravel has reminded of the session, and keeps no names",
     );
     agrees_with_a_pass(&platform, &[1]);
     laravel("2026-11-20 15:58:00");
@@ -419,6 +419,36 @@ fn what_laravel_has_told_is_not_told_again_and_our_own_row_is_ours() {
     agrees_with_a_pass(&platform, &[1]);
     platform.send().succeeds();
     has(&rule(&explain(&platform), "laravel"), "has our own row");
+}
+
+#[test]
+fn whom_laravel_cannot_have_told_is_said_not_to_be_told() {
+    let platform = platform();
+    platform.participant(2, "Siti", "siti@@example.org");
+    platform.participant(3, "Tono", "tono@example.org");
+    platform.laravel_tells(1, "2026-11-23 15:58:00", 1);
+    let said = |user: &str, channel| conclusion(&at(&platform, NOW, "1", user), channel);
+    let no_names = "Laravel has reminded of the session, and keeps no names";
+    for channel in ["mail", "whatsapp"] {
+        let budi = format!("perhaps: Budi is not told by this program: {no_names}");
+        assert_eq!(said("1", channel), budi);
+    }
+    has(
+        &said("2", "mail"),
+        "no: Siti is not told by mail: the email address is more than one address",
+    );
+    let not_opted_in = |name: &str, user: u8| {
+        format!(
+            "no: {name} is not told by WhatsApp: the user has not opted in: `reminders opt-in {user} --phone NUMBER`"
+        )
+    };
+    assert_eq!(said("2", "whatsapp"), not_opted_in("Siti", 2));
+    assert_eq!(
+        said("3", "mail"),
+        format!("perhaps: Tono is not told by this program by mail: {no_names}")
+    );
+    assert_eq!(said("3", "whatsapp"), not_opted_in("Tono", 3));
+    agrees_with_a_pass(&platform, &[1, 2, 3]);
 }
 
 #[test]

@@ -199,3 +199,38 @@ fn news_of_a_move_waits_for_a_held_channel_too() {
     agrees_with_the_next_pass(&platform, "2026-11-23T17:55:00+07:00", &users);
     assert_eq!(smtp.mails().len(), 1 + 1 + 2);
 }
+
+const CANCELLED: &str = "UPDATE course_sessions SET cancelled_at = '2026-11-23 16:00:30'";
+
+/// The corrections that were sent.
+fn corrections(platform: &Platform) -> Vec<String> {
+    let sent = "session_reminder_deliveries WHERE status = 'sent' AND kind <> 'reminder'";
+    platform.rows(
+        "kind, channel",
+        &format!("{sent} ORDER BY sent_at, kind, channel"),
+    )
+}
+
+#[test]
+fn where_one_channel_tells_of_the_cancellation_the_other_says_that_it_does_not() {
+    let platform = platform().set("REMINDER_CORRECTIONS", "on");
+    platform.run(&["migrate"]).succeeds();
+    platform.sql("UPDATE user_profiles SET whatsapp_opt_in = false");
+    platform.send().succeeds();
+    platform.sql(CANCELLED);
+    let answer = at(&platform, "2026-11-23T16:01:00+07:00", "1", "1");
+    let why = "the session was cancelled (course_sessions.cancelled_at: 2026-11-23 16:00:30)";
+    assert_eq!(
+        conclusion(&answer, "whatsapp"),
+        format!("no: Budi is not told by WhatsApp: {why}")
+    );
+    let run = platform.run(&["explain", "1", "1", "--now", "2026-11-23T16:01:00+07:00"]);
+    let said = format!(
+        "Budi was told by mail on Mon 2026-11-23 16:00 WIB\n\
+         Budi will be told by mail in the next pass that the session is cancelled\n\
+         Budi is not told by WhatsApp: {why}\n"
+    );
+    assert!(run.succeeds().stdout.ends_with(&said));
+    agrees_with_the_next_pass(&platform, "2026-11-23T16:01:00+07:00", &[1]);
+    assert_eq!(corrections(&platform), ["cancelled|mail"]);
+}
