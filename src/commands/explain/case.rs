@@ -96,7 +96,9 @@ pub struct Case<'a> {
     pub held: HashMap<&'static str, Hold>,
     /// The corrections that the next pass gives a row.
     pub owed: Vec<(Channel, Kind)>,
-    /// Whether `session_cancellations` lists them: a pass tells nobody else that the session is cancelled.
+    /// Whether there is a `session_cancellations`, and whether it lists them: a pass tells nobody else that the session is
+    /// cancelled.
+    pub has_cancellations: bool,
     pub is_in_vain: bool,
 }
 
@@ -127,6 +129,7 @@ impl<'a> Case<'a> {
             budget: None,
             held: HashMap::new(),
             owed: Vec::new(),
+            has_cancellations: false,
             is_in_vain: false,
         };
         case.read_platform(db)
@@ -169,15 +172,7 @@ impl<'a> Case<'a> {
     fn list(&mut self, listed: Participant) {
         self.is_listed = true;
         self.session.scheduled_at = Some(listed.scheduled_at.clone());
-        self.user = Person {
-            id: listed.user_id,
-            opted_in: listed.opted_in(),
-            name: listed.name,
-            email: listed.email.unwrap_or_default(),
-            phone: listed.phone.unwrap_or_default(),
-            timezone: listed.timezone,
-            exists: true,
-        };
+        self.user = listed.into();
     }
 
     fn read_ledger(&mut self, db: &mut Db) -> Result<()> {
@@ -207,9 +202,13 @@ impl<'a> Case<'a> {
 
     fn read_corrections(&mut self, db: &mut Db) -> Result<()> {
         let (session, user) = (self.session.id, self.user.id);
-        if has_cancellations(db)? {
+        self.has_cancellations = has_cancellations(db)?;
+        if self.has_cancellations {
             let listed = platform::told_in_vain(db, vec![session], vec![user])?;
-            self.is_in_vain = !listed.is_empty();
+            if let Some(listed) = listed.into_iter().next() {
+                self.is_in_vain = true;
+                self.user = listed.into();
+            }
         }
         for (_, owed) in pass::correct::owed(db, self.pass, self.now)? {
             let users = correct::users(db, &owed, i64::MAX)?;
@@ -236,12 +235,7 @@ impl<'a> Case<'a> {
 /// When nothing knows of such a user.
 fn user_id(db: &mut Db, ground: &Ground, session: i64, who: &str) -> Result<i64> {
     let who = who.trim();
-    let known = match &ground.platform {
-        Some(_) => profile::user_id(db, who)?,
-        // The tables of that name may be of another shape, or not ours to read.
-        None => platform::listed_user(db, who)?.or(profile::user_id(db, who).unwrap_or_default()),
-    };
-    if let Some(id) = known {
+    if let Some(id) = user::find(db, ground, who)? {
         return Ok(id);
     }
     // Somebody who is gone may have been told.

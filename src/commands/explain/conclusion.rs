@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Told {
+pub enum Told {
     Yes,
     /// Unless something changes.
     Will,
@@ -39,6 +39,14 @@ pub struct Conclusion {
     kind: Option<&'static str>,
     told: Told,
     text: String,
+}
+
+impl Conclusion {
+    /// What it says of a correction of this kind.
+    pub fn of_news(&self, channel: Channel, kind: Kind) -> Option<Told> {
+        let is_it = self.channel == channel.name() && self.kind == Some(kind.name());
+        is_it.then_some(self.told)
+    }
 }
 
 /// What is so of every channel is said without naming one.

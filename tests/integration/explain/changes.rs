@@ -187,11 +187,15 @@ fn news_of_a_move_waits_for_a_held_channel_too() {
     let answer = at(&platform, soon, "1", "1");
     has(
         &rule(&answer, "changed"),
-        "hears of the change when the channel works again (mail, whatsapp)",
+        "ok: the user was told of the start 2026-11-23 17:00:00, and hears of the change by mail and WhatsApp",
     );
     let text = "will: Budi will be told by mail that the session was moved to Mon 2026-11-23 19:00 WIB when the channel works \
                 again, not before Mon 2026-11-23 16:02 WIB: channel stopped: ";
     has(&conclusion(&answer, "mail"), text);
+    has(
+        &conclusion(&answer, "whatsapp"),
+        "will: Budi will be told by WhatsApp in the next pass that the session was moved",
+    );
     let users = [1, 2];
     agrees_with_the_next_pass(&platform, soon, &users);
     has(&conclusion(&at(&platform, soon, "1", "1"), "mail"), text);
@@ -200,7 +204,23 @@ fn news_of_a_move_waits_for_a_held_channel_too() {
     assert_eq!(smtp.mails().len(), 1 + 1 + 2);
 }
 
+const TOLD: &str = "the user was told of the start 2026-11-23 17:00:00, and";
+
+/// Moved to the evening, whose window is not open yet.
+const MOVED: &str = "UPDATE course_sessions SET scheduled_at = '2026-11-23 20:00:00'";
 const CANCELLED: &str = "UPDATE course_sessions SET cancelled_at = '2026-11-23 16:00:30'";
+
+/// Budi was told at 16:00, by mail and by WhatsApp.
+fn told() -> Platform {
+    let platform = platform().set("REMINDER_CORRECTIONS", "on");
+    platform.run(&["migrate"]).succeeds();
+    platform.send().succeeds();
+    platform
+}
+
+fn changed(platform: &Platform, now: &str) -> String {
+    rule(&at(platform, now, "1", "1"), "changed")
+}
 
 /// The corrections that were sent.
 fn corrections(platform: &Platform) -> Vec<String> {
@@ -209,6 +229,119 @@ fn corrections(platform: &Platform) -> Vec<String> {
         "kind, channel",
         &format!("{sent} ORDER BY sent_at, kind, channel"),
     )
+}
+
+#[test]
+fn who_has_left_hears_of_no_change_and_it_says_why() {
+    let platform = told();
+    platform.sql("UPDATE enrollments SET status = 'cancelled'");
+    for (change, minute) in [(MOVED, 1), (CANCELLED, 2)] {
+        platform.sql(change);
+        let now = format!("2026-11-23T16:0{minute}:00+07:00");
+        assert_eq!(
+            changed(&platform, &now),
+            format!(
+                "none: {TOLD} does not hear of the change by mail and WhatsApp: the enrollment is not active \
+                 (enrollments.status: cancelled)"
+            )
+        );
+        platform.send_at(&now).succeeds();
+        assert_eq!(corrections(&platform), [""; 0]);
+    }
+}
+
+#[test]
+fn who_has_opted_out_of_whatsapp_hears_by_mail_alone() {
+    let platform = told();
+    platform.sql("UPDATE user_profiles SET whatsapp_opt_in = false");
+    platform.sql(MOVED);
+    let now = "2026-11-23T16:01:00+07:00";
+    let not_by_whatsapp =
+        "does not hear of the change by WhatsApp: the user has not opted in: `reminders opt-in 1`";
+    assert_eq!(
+        changed(&platform, now),
+        format!(
+            "ok: {TOLD} hears of the change by mail; of the start 2026-11-23 17:00:00, and {not_by_whatsapp}"
+        )
+    );
+    agrees_with_the_next_pass(&platform, now, &[1]);
+    assert_eq!(corrections(&platform), ["moved|mail"]);
+    let later = "2026-11-23T16:02:00+07:00";
+    assert_eq!(
+        changed(&platform, later),
+        format!("none: {TOLD} {not_by_whatsapp}")
+    );
+    agrees_with_the_next_pass(&platform, later, &[1]);
+    assert_eq!(corrections(&platform), ["moved|mail"]);
+}
+
+#[test]
+fn a_change_that_comes_too_late_or_has_no_words_is_not_heard_of() {
+    let platform = told();
+    platform.sql(MOVED);
+    for (now, why) in [
+        ("2026-11-23T17:00:00+07:00", "that start has come"),
+        ("2026-11-23T16:59:30+07:00", "that start has come"),
+    ] {
+        let said = changed(&platform, now);
+        assert_eq!(
+            said,
+            format!("none: {TOLD} does not hear of the change by mail and WhatsApp: {why}")
+        );
+    }
+    platform.send_at("2026-11-23T16:59:30+07:00").succeeds();
+    assert_eq!(corrections(&platform), [""; 0]);
+
+    let platform = told();
+    platform.sql("UPDATE course_sessions SET scheduled_at = '2026-11-23 16:01:30'");
+    let now = "2026-11-23T16:01:00+07:00";
+    has(&changed(&platform, now), ": the new start has come");
+    platform.send_at(now);
+    assert_eq!(corrections(&platform), [""; 0]);
+}
+
+#[test]
+fn a_reminder_that_waits_for_the_new_start_tells_the_change() {
+    let platform = told();
+    platform.sql(MOVED);
+    platform.sql(
+        "INSERT INTO session_reminder_deliveries (course_session_id, user_id, channel, kind, lead_minutes, scheduled_at, status,
+            attempts, created_at, updated_at)
+         SELECT course_session_id, user_id, channel, kind, lead_minutes, '2026-11-23 20:00:00', 'pending', 0, created_at, updated_at
+         FROM session_reminder_deliveries WHERE channel = 'mail'",
+    );
+    let now = "2026-11-23T16:01:00+07:00";
+    assert_eq!(
+        changed(&platform, now),
+        format!(
+            "ok: {TOLD} hears of the change by mail with the reminder; of the start 2026-11-23 17:00:00, and hears of the \
+             change by WhatsApp"
+        )
+    );
+    agrees_with_the_next_pass(&platform, now, &[1]);
+    assert_eq!(corrections(&platform), ["moved|whatsapp"]);
+}
+
+#[test]
+fn of_a_correction_that_was_refused_it_does_not_say_that_it_is_heard() {
+    let smtp = Smtp::builder().script(|phase, to| match (phase, to) {
+        (Phase::Rcpt, "moved@example.org") => Reply::Say("550 5.1.1 no such user".into()),
+        _ => Reply::Accept,
+    });
+    let smtp = smtp.start();
+    let platform = platform().mail(&smtp).set("REMINDER_CORRECTIONS", "on");
+    platform.run(&["migrate"]).succeeds();
+    platform.send().succeeds();
+    platform.sql(MOVED);
+    platform.sql("UPDATE users SET email = 'moved@example.org'");
+    platform.send_at("2026-11-23T16:01:00+07:00").exits(1);
+    let now = "2026-11-23T16:02:00+07:00";
+    assert_eq!(
+        changed(&platform, now),
+        format!("none: {TOLD} does not hear of the change by mail")
+    );
+    platform.send_at(now).succeeds();
+    assert_eq!(corrections(&platform), ["moved|whatsapp"]);
 }
 
 #[test]
