@@ -367,6 +367,39 @@ fn each_lead_has_its_window_and_its_conclusion() {
 }
 
 #[test]
+fn a_window_was_used_where_a_message_was_made_in_it() {
+    let platform = platform().set("REMINDER_LEAD", "24h,60m");
+    platform.send_at("2026-11-22T17:00:00+07:00").succeeds();
+    let late = "2026-11-23T16:30:00+07:00";
+    let windows = || -> Vec<String> {
+        let answer = at(&platform, late, "1", "1");
+        let rules = answer["rules"].as_array().unwrap().iter();
+        let windows = rules.filter(|rule| rule["rule"] == "window");
+        windows
+            .map(|rule| rule["text"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let first =
+        "1440 minutes before, from Sun 2026-11-22 16:55 WIB to 17:05: is over, and was used";
+    let second = "60 minutes before, from Mon 2026-11-23 15:55 WIB to 16:05: is over";
+    assert_eq!(windows(), [first, second]);
+    // The pass that says that it has passed has not used it.
+    platform.send_at(late).exits(1);
+    assert_eq!(
+        conclusion(&at(&platform, late, "1", "1"), "mail"),
+        "yes: Budi was told by mail 1440 minutes before on Sun 2026-11-22 17:00 WIB"
+    );
+    assert_eq!(
+        platform.rows(
+            "count(*)",
+            "session_reminder_deliveries WHERE status = 'missed'"
+        ),
+        ["2"]
+    );
+    assert_eq!(windows(), [first, second]);
+}
+
+#[test]
 fn a_start_is_shown_in_the_participants_zone_too_and_one_that_is_no_time_is_told() {
     let platform = platform();
     platform.sql("UPDATE user_profiles SET timezone = 'Asia/Makassar'");

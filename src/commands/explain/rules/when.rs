@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Case, Rule};
 use crate::{
+    ledger::{Channel, WINDOW_PASSED},
     pass::{take, window::Window},
     text,
     time::when,
@@ -52,11 +53,20 @@ fn window(case: &Case, window: &Window, start: DateTime<Utc>) -> Rule {
         Rule::none("window", format!("{text}: not open yet"))
     } else if case.now <= closes {
         Rule::holds("window", true, format!("{text}: open now"))
-    } else if case.deliveries.iter().any(|row| case.is_current(row)) {
+    } else if was_used(case, window) {
         Rule::none("window", format!("{text}: is over, and was used"))
     } else {
         Rule::holds("window", false, format!("{text}: is over"))
     }
+}
+
+/// Whether a pass that came in time has made a message for it.
+fn was_used(case: &Case, window: &Window) -> bool {
+    let rows = Channel::ALL
+        .into_iter()
+        .filter_map(|channel| case.standing(channel, window));
+    let mut codes = rows.map(|row| row.error_code.as_deref());
+    codes.any(|code| code != Some(WINDOW_PASSED))
 }
 
 /// Whether Laravel's command has reminded of the session.
