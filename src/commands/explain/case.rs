@@ -223,6 +223,13 @@ impl<'a> Case<'a> {
         self.session.start(self.pass.zone)
     }
 
+    /// Whether a pass finds everything that it needs. (For corrections an operator need not have a second view.)
+    pub fn is_migrated(&self) -> bool {
+        let needs_second = self.pass.config.reminder.corrections && self.ground.platform.is_some();
+        let has_second = self.has_cancellations || !needs_second;
+        self.ground.has_view && self.ground.has_ledger && has_second
+    }
+
     /// Whether Laravel has told everybody what this window is for.
     pub fn is_by_laravel(&self, window: &Window) -> bool {
         let entry = self.entry.as_ref().zip(self.start());

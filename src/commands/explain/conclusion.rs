@@ -169,7 +169,11 @@ impl<'a> Question<'a> {
 
     /// What a pass would tell from then on, which is `words`.
     fn by_then(&self, then: DateTime<Utc>, words: &str) -> Answer {
-        let said = || format!("{} {words}{}", self.say("will be told"), self.about);
+        let once = match self.case.is_migrated() {
+            true => "",
+            false => ", once `reminders migrate` has run",
+        };
+        let said = || format!("{} {words}{}{once}", self.say("will be told"), self.about);
         self.delayed(then).unwrap_or_else(|| (Told::Will, said()))
     }
 

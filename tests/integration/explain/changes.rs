@@ -9,6 +9,7 @@ use super::{at, conclusion, has, platform, rule};
 use crate::{
     smtp::{Phase, Reply, Smtp},
     support::{NOW, Platform},
+    twilio::Twilio,
 };
 
 /// Who gets what in the next pass, as `explain` says, is what that pass then sends.
@@ -276,7 +277,7 @@ fn who_has_opted_out_of_whatsapp_hears_by_mail_alone() {
 }
 
 #[test]
-fn a_change_that_comes_too_late_or_has_no_words_is_not_heard_of() {
+fn a_change_that_comes_too_late_is_not_heard_of() {
     let platform = told();
     platform.sql(MOVED);
     for (now, why) in [
@@ -366,4 +367,55 @@ fn where_one_channel_tells_of_the_cancellation_the_other_says_that_it_does_not()
     assert!(run.succeeds().stdout.ends_with(&said));
     agrees_with_the_next_pass(&platform, "2026-11-23T16:01:00+07:00", &[1]);
     assert_eq!(corrections(&platform), ["cancelled|mail"]);
+}
+
+#[test]
+fn without_the_view_that_corrections_need_it_promises_what_comes_after_migrate() {
+    let platform = told();
+    platform.sql("DROP VIEW session_cancellations");
+    let now = "2026-11-23T16:01:00+07:00";
+    let news = || {
+        let answer = at(&platform, now, "1", "1");
+        (rule(&answer, "changed"), conclusion(&answer, "mail"))
+    };
+    platform.sql(CANCELLED);
+    assert_eq!(
+        news().0,
+        format!(
+            "none: {TOLD} does not hear of the change by mail and WhatsApp: there is no session_cancellations yet: run \
+             `reminders migrate`"
+        )
+    );
+    platform.sql("UPDATE course_sessions SET cancelled_at = NULL");
+    platform.sql(MOVED);
+    assert_eq!(
+        news().1,
+        "will: Budi will be told by mail in the next pass that the session was moved to Mon 2026-11-23 20:00 WIB, once \
+         `reminders migrate` has run"
+    );
+    platform.send_at(now).exits(78);
+    platform.run(&["migrate"]).succeeds();
+    agrees_with_the_next_pass(&platform, now, &[1]);
+    assert_eq!(corrections(&platform), ["moved|mail", "moved|whatsapp"]);
+}
+
+#[test]
+fn a_correction_that_whatsapp_has_no_template_for_goes_by_mail_alone() {
+    let smtp = Smtp::start();
+    let twilio = Twilio::start();
+    let platform = platform().mail(&smtp).whatsapp(&twilio);
+    let platform = platform
+        .set("WHATSAPP_TRANSPORT", "twilio")
+        .set("REMINDER_CORRECTIONS", "on")
+        .set("TWILIO_WHATSAPP_CONTENT_SID", &format!("HX{:032x}", 1));
+    platform.run(&["migrate"]).succeeds();
+    platform.send().succeeds();
+    platform.sql(MOVED);
+    let now = "2026-11-23T16:01:00+07:00";
+    has(
+        &changed(&platform, now),
+        "does not hear of the change by WhatsApp: that has no template for it: set TWILIO_WHATSAPP_CONTENT_SID_MOVED",
+    );
+    agrees_with_the_next_pass(&platform, now, &[1]);
+    assert_eq!(corrections(&platform), ["moved|mail"]);
 }

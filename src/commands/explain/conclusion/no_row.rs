@@ -45,15 +45,9 @@ impl Question<'_> {
             });
             return (Told::No, format!("{}: {why}", self.say("was not told")));
         }
-        let migrated = self.case.ground.has_view && self.case.ground.has_ledger;
-        let once = if migrated {
-            ""
-        } else {
-            ", once `reminders migrate` has run"
-        };
         match self.case.now < opens {
-            true => self.by_then(opens, &format!("on {}{once}", self.time(opens))),
-            false => self.by_then(self.case.now, &format!("in the next pass{once}")),
+            true => self.by_then(opens, &format!("on {}", self.time(opens))),
+            false => self.by_then(self.case.now, "in the next pass"),
         }
     }
 }
