@@ -223,6 +223,11 @@ impl<'a> Case<'a> {
         self.session.start(self.pass.zone)
     }
 
+    /// Whether the session does, by its own record and its course's.
+    pub fn takes_place(&self) -> bool {
+        self.session.exists && !self.of_session.iter().any(Fact::bars)
+    }
+
     /// Whether a pass finds everything that it needs. (For corrections an operator need not have a second view.)
     pub fn is_migrated(&self) -> bool {
         let needs_second = self.pass.config.reminder.corrections && self.ground.platform.is_some();

@@ -58,22 +58,22 @@ pub fn all(case: &Case, rules: &Rules) -> Vec<Conclusion> {
     }
 }
 
-/// In the order of time: a new start comes before its reminder, a cancellation after one.
+/// In the order of time: a new start comes before its reminder, a cancellation after one, unless it is history.
 fn each(case: &Case, rules: &Rules, named: bool) -> Vec<Conclusion> {
     let mut all = Vec::new();
     for channel in Channel::ALL {
-        let (cancelled, moved): (Vec<_>, Vec<_>) = news::all(case, rules, channel)
+        let (last, first): (Vec<_>, Vec<_>) = news::all(case, rules, channel)
             .into_iter()
-            .partition(|(kind, _)| *kind == Kind::Cancelled);
+            .partition(|(kind, _)| *kind == Kind::Cancelled && !case.takes_place());
         let news = |(kind, answer)| conclusion(channel, None, kind, answer);
-        all.extend(moved.into_iter().map(news));
+        all.extend(first.into_iter().map(news));
         for window in case.pass.windows() {
             let mut question = Question::new(case, rules, channel);
             question.named = named;
             let (kind, answer) = question.reminder(&window);
             all.push(conclusion(channel, Some(&window), kind, answer));
         }
-        all.extend(cancelled.into_iter().map(news));
+        all.extend(last.into_iter().map(news));
     }
     all
 }

@@ -89,13 +89,7 @@ fn a_new_start_that_was_told_is_reminded_of_and_a_cancellation_that_was_told_is_
     let platform = platform().set("REMINDER_CORRECTIONS", "on");
     platform.run(&["migrate"]).succeeds();
     platform.send().succeeds();
-    let texts = |now: &str| -> Vec<String> {
-        let answer = at(&platform, now, "1", "1");
-        let all = answer["conclusion"].as_array().unwrap().iter();
-        let mail = all.filter(|one| one["channel"] == "mail");
-        mail.map(|one| one["text"].as_str().unwrap().to_owned())
-            .collect()
-    };
+    let texts = |now: &str| said(&platform, now);
     platform.sql("UPDATE course_sessions SET scheduled_at = '2026-11-24 12:00:00'");
     let moved = "that the session was moved to Tue 2026-11-24 12:00 WIB";
     let later = "Budi will be told by mail on Tue 2026-11-24 10:55 WIB".to_owned();
@@ -418,4 +412,43 @@ fn a_correction_that_whatsapp_has_no_template_for_goes_by_mail_alone() {
     );
     agrees_with_the_next_pass(&platform, now, &[1]);
     assert_eq!(corrections(&platform), ["moved|mail"]);
+}
+
+/// All that it says of mail.
+fn said(platform: &Platform, now: &str) -> Vec<String> {
+    let answer = at(platform, now, "1", "1");
+    let all = answer["conclusion"].as_array().unwrap().iter();
+    let mail = all.filter(|one| one["channel"] == "mail");
+    mail.map(|one| one["text"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn who_is_told_of_a_cancellation_is_said_not_to_be_reminded() {
+    let platform = told();
+    platform.sql(MOVED);
+    platform.send_at("2026-11-23T16:01:00+07:00").succeeds();
+    platform.sql(CANCELLED);
+    let now = "2026-11-23T16:02:00+07:00";
+    assert_eq!(
+        said(&platform, now),
+        [
+            "Budi was told by mail on Mon 2026-11-23 16:01 WIB that the session was moved to Mon 2026-11-23 20:00 WIB",
+            "Budi is not reminded by mail: the session was cancelled (course_sessions.cancelled_at: 2026-11-23 16:00:30)",
+            "Budi will be told by mail in the next pass that the session is cancelled",
+        ]
+    );
+    agrees_with_the_next_pass(&platform, now, &[1]);
+    // It takes place after all: the cancellation is history.
+    platform.sql("UPDATE course_sessions SET cancelled_at = NULL");
+    let later = "2026-11-23T16:03:00+07:00";
+    assert_eq!(
+        said(&platform, later),
+        [
+            "Budi was told by mail on Mon 2026-11-23 16:02 WIB that the session is cancelled",
+            "Budi will be told by mail in the next pass that the session was moved to Mon 2026-11-23 20:00 WIB",
+            "Budi will be told by mail on Mon 2026-11-23 18:55 WIB",
+        ]
+    );
+    agrees_with_the_next_pass(&platform, later, &[1]);
 }

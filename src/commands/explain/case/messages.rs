@@ -46,6 +46,12 @@ impl Case<'_> {
         rows.find(|row| row.is_of(channel) && counts(row))
     }
 
+    /// Whether something is said of a correction on a channel.
+    pub fn has_news(&self, channel: Channel) -> bool {
+        let is_owed = self.owed.iter().any(|(of, _)| *of == channel);
+        is_owed || self.correction(channel).is_some()
+    }
+
     /// The last message on a channel that was sent.
     pub fn told(&self, channel: Channel) -> Option<&Delivery> {
         let sent = self

@@ -8,7 +8,7 @@ use crate::{
     },
     ledger::{Channel, Kind, close::LAST_MOMENT, delivery::Delivery, status},
     pass::correct::can_tell,
-    platform::{cancellations, facts::Fact, view},
+    platform::{cancellations, view},
     text,
 };
 
@@ -40,7 +40,7 @@ impl<'a> Change<'a> {
         channel: Channel,
         told: &'a Delivery,
     ) -> Option<Self> {
-        let takes_place = case.session.exists && !case.of_session.iter().any(Fact::bars);
+        let takes_place = case.takes_place();
         let is_wrong = match told.kind() {
             Kind::Cancelled => takes_place,
             Kind::Reminder | Kind::Moved => !takes_place || !case.is_current(told),

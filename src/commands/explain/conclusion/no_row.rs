@@ -8,17 +8,15 @@ use crate::{ledger::delivery::Delivery, pass::window::Window};
 impl Question<'_> {
     /// Nothing stands in the ledger for it, or something (`cancelled`) that no longer counts.
     pub(super) fn without_row(&self, window: &Window, cancelled: Option<&Delivery>) -> Answer {
+        let is_not = &self.not("is");
         if let Some(why) = self.rules.barred() {
-            return (
-                Told::No,
-                format!("{}: {why}", self.say_of_all("is not told")),
-            );
+            return (Told::No, format!("{}: {why}", self.say_of_all(is_not)));
         }
         let Some(start) = self.case.start() else {
-            return (Told::No, self.say("is not told"));
+            return (Told::No, self.say(is_not));
         };
         if let Some(why) = self.rules.barred_on(self.channel) {
-            return (Told::No, format!("{}: {why}", self.say("is not told")));
+            return (Told::No, format!("{}: {why}", self.say(is_not)));
         }
         if self.case.is_by_laravel(window) {
             let said = self.say_of_all("is not told by this program");
@@ -28,6 +26,14 @@ impl Question<'_> {
             );
         }
         self.by_time(window, start, cancelled)
+    }
+
+    /// Who hears of the session by a correction is told all the same.
+    fn not(&self, be: &str) -> String {
+        match self.case.has_news(self.channel) {
+            true => format!("{be} not reminded"),
+            false => format!("{be} not told"),
+        }
     }
 
     fn by_time(
@@ -43,7 +49,7 @@ impl Question<'_> {
                  too late, or no pass ran)"
                     .into()
             });
-            return (Told::No, format!("{}: {why}", self.say("was not told")));
+            return (Told::No, format!("{}: {why}", self.say(&self.not("was"))));
         }
         match self.case.now < opens {
             true => self.by_then(opens, &format!("on {}", self.time(opens))),
