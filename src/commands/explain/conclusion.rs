@@ -163,6 +163,14 @@ impl<'a> Question<'a> {
         }
     }
 
+    /// Who hears of the session by a correction is told, if not reminded.
+    fn not(&self, be: &str) -> String {
+        match self.case.has_news(self.channel) {
+            true => format!("{be} not reminded"),
+            false => format!("{be} not told"),
+        }
+    }
+
     fn time(&self, time: DateTime<Utc>) -> String {
         when(self.case.pass.zone.0, time)
     }

@@ -452,3 +452,28 @@ fn who_is_told_of_a_cancellation_is_said_not_to_be_reminded() {
     );
     agrees_with_the_next_pass(&platform, later, &[1]);
 }
+
+#[test]
+fn who_was_told_of_a_move_and_of_no_more_was_not_reminded() {
+    let platform = told();
+    platform.sql(MOVED);
+    platform.send_at("2026-11-23T16:01:00+07:00").succeeds();
+    let now = "2026-11-23T19:10:00+07:00";
+    let not_reminded = |why: &str| {
+        assert_eq!(
+            said(&platform, now),
+            [
+                "Budi was told by mail on Mon 2026-11-23 16:01 WIB that the session was moved to Mon 2026-11-23 20:00 WIB".into(),
+                format!("Budi was not reminded by mail: {why}"),
+            ]
+        );
+    };
+    not_reminded(
+        "nothing was recorded while the window was open (enrolled or opted in too late, the session created or moved too late, \
+         or no pass ran)",
+    );
+    platform.send_at(now).exits(1);
+    not_reminded(
+        "its window was over before a pass could tell them (created or moved too late, or no pass ran)",
+    );
+}

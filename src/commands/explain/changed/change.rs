@@ -71,8 +71,8 @@ impl<'a> Change<'a> {
 
     pub fn heard(&self, said: &[Conclusion]) -> Heard {
         let of_news = |one: &Conclusion| one.of_news(self.channel, self.kind);
-        let news = said.iter().filter_map(of_news);
-        let (verb, rest) = match news.filter(|told| *told != Told::Yes).last() {
+        let mut news = said.iter().rev().filter_map(of_news);
+        let (verb, rest) = match news.find(|told| *told != Told::Yes) {
             Some(Told::Will) => (HEARS, String::new()),
             Some(Told::Perhaps) => ("has perhaps heard", String::new()),
             // The conclusion says why.

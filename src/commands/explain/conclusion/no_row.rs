@@ -28,14 +28,6 @@ impl Question<'_> {
         self.by_time(window, start, cancelled)
     }
 
-    /// Who hears of the session by a correction is told all the same.
-    fn not(&self, be: &str) -> String {
-        match self.case.has_news(self.channel) {
-            true => format!("{be} not reminded"),
-            false => format!("{be} not told"),
-        }
-    }
-
     fn by_time(
         &self,
         window: &Window,
