@@ -64,8 +64,8 @@ fn wanted(db: &mut Db, args: &cli::Log, zone: Zone) -> Result<Wanted> {
     })
 }
 
-/// The user that `who` names. Of one who is gone the ledger still knows; where the platform cannot be read, any id may be
-/// right.
+/// The user that `who` names. Of one who is gone the ledger still knows; where the platform cannot be read, any id may
+/// be right.
 fn user(db: &mut Db, who: &str, zone: Zone) -> Result<i64> {
     let who = who.trim();
     let id: Option<i64> = who.parse().ok();

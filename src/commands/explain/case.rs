@@ -96,8 +96,8 @@ pub struct Case<'a> {
     pub held: HashMap<&'static str, Hold>,
     /// The corrections that the next pass gives a row.
     pub owed: Vec<(Channel, Kind)>,
-    /// Whether there is a `session_cancellations`, and whether it lists them: a pass tells nobody else that the session is
-    /// cancelled.
+    /// Whether there is a `session_cancellations`, and whether it lists them: a pass tells nobody else that the session
+    /// is cancelled.
     pub has_cancellations: bool,
     pub is_in_vain: bool,
 }

@@ -1,5 +1,5 @@
-//! Whether what the user was told is still so; and if not, by which channels they hear of it. (When that is, and what has
-//! become of it, the conclusion says.)
+//! Whether what the user was told is still so; and if not, by which channels they hear of it. (When that is, and what
+//! has become of it, the conclusion says.)
 
 mod change;
 
