@@ -1,4 +1,4 @@
-//! The commands, a file or folder each; `session` and `cause` serve several of them.
+//! The commands, a file or folder each; `session`, `user` and `cause` serve several of them.
 
 mod cause;
 pub mod check;
@@ -18,3 +18,4 @@ pub mod session;
 pub mod status;
 pub mod templates;
 pub mod test;
+mod user;

@@ -58,6 +58,14 @@ impl Channel {
             Channel::Whatsapp => "whatsapp",
         }
     }
+
+    /// As a sentence has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Channel::Mail => "mail",
+            Channel::Whatsapp => "WhatsApp",
+        }
+    }
 }
 
 /// The states of a row. `pending` and `sending` are the only ones that a pass moves on.

@@ -1,6 +1,7 @@
 //! `explain`: why one person was, will or will not be told of one session. Reads only, and also before `migrate`.
 
 mod case;
+mod changed;
 mod conclusion;
 mod rules;
 
@@ -63,9 +64,11 @@ struct Answer {
 impl Answer {
     fn new(case: Case) -> Self {
         let rules = rules::all(&case);
+        let conclusion = conclusion::all(&case, &rules);
+        let changed = changed::rule(&case, &rules, &conclusion);
         Self {
-            conclusion: conclusion::all(&case, &rules),
-            rules: rules.into_all(),
+            conclusion,
+            rules: rules.into_all(changed),
             zone: case.pass.zone,
             has_ledger: case.ground.has_ledger,
             session: case.session,

@@ -6,7 +6,11 @@ use anstyle::Style;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::{cause, session};
+use super::{
+    cause,
+    session::{self, Ground},
+    user,
+};
 use crate::{
     cli::{self, Format},
     config::Config,
@@ -60,20 +64,18 @@ fn wanted(db: &mut Db, args: &cli::Log, zone: Zone) -> Result<Wanted> {
     })
 }
 
-/// The user that `who` names. Where the platform keeps its users elsewhere, an id is taken as it is; of one who is gone the
-/// ledger still knows.
+/// The user that `who` names. Of one who is gone the ledger still knows; where the platform cannot be read, any id may
+/// be right.
 fn user(db: &mut Db, who: &str, zone: Zone) -> Result<i64> {
     let who = who.trim();
-    let known = !db::columns(db, "users")?.is_empty();
     let id: Option<i64> = who.parse().ok();
-    let found = match known {
-        true => profile::user_id(db, who)?,
-        false => id,
+    let Ok(ground) = Ground::read(db) else {
+        return id.ok_or_else(|| profile::unknown(who));
     };
-    match (found, id) {
+    match (user::find(db, &ground, who)?, id) {
         (Some(user), _) => Ok(user),
         (None, Some(id)) if has_rows(db, id, zone) => Ok(id),
-        _ => Err(profile::unknown(who)),
+        _ => Err(user::unknown(&ground, who)),
     }
 }
 

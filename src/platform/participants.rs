@@ -5,6 +5,7 @@ use std::{collections::HashMap, mem};
 use diesel::{
     BoolExpressionMethods, BoxableExpression, ExpressionMethods, IntoSql,
     NullableExpressionMethods, OptionalExtension, QueryDsl, QueryResult, Queryable, RunQueryDsl,
+    dsl::sql,
     expression::SqlLiteral,
     sql_types::{Bool, Text},
 };
@@ -155,12 +156,24 @@ pub fn told_in_vain_of_session(db: &mut Db, session: i64) -> QueryResult<Vec<Par
 
 /// The id of a user whom the view lists in any session: by the id itself or by the email address.
 pub fn listed_user(db: &mut Db, who: &str) -> QueryResult<Option<i64>> {
-    let whom: Condition = match who.parse::<i64>() {
-        Ok(id) => Box::new(participants::user_id.eq(id)),
-        Err(_) => Box::new(participants::email.assume_not_null().eq(who.to_owned())),
-    };
+    if let Ok(id) = who.parse::<i64>() {
+        return listed(db, Box::new(participants::user_id.eq(id)));
+    }
+    let exactly = participants::email.assume_not_null().eq(who.to_owned());
+    if let Some(id) = listed(db, Box::new(exactly))? {
+        return Ok(Some(id));
+    }
+    // As in `profile::user_id`.
+    let same_address = sql::<Bool>("lower(session_participants.email) = lower(")
+        .bind::<Text, _>(who.to_owned())
+        .sql(")");
+    listed(db, Box::new(same_address))
+}
+
+fn listed(db: &mut Db, whom: Condition) -> QueryResult<Option<i64>> {
     participants::table
         .filter(whom)
+        .order(participants::user_id)
         .select(participants::user_id)
         .first(db)
         .optional()

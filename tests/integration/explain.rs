@@ -1,6 +1,7 @@
 //! `explain`: each rule's yes and no, what the ledger says, and that it agrees with what a pass does.
 
 mod changes;
+mod own_view;
 
 use std::process::Stdio;
 
@@ -366,6 +367,39 @@ fn each_lead_has_its_window_and_its_conclusion() {
 }
 
 #[test]
+fn a_window_was_used_where_a_message_was_made_in_it() {
+    let platform = platform().set("REMINDER_LEAD", "24h,60m");
+    platform.send_at("2026-11-22T17:00:00+07:00").succeeds();
+    let late = "2026-11-23T16:30:00+07:00";
+    let windows = || -> Vec<String> {
+        let answer = at(&platform, late, "1", "1");
+        let rules = answer["rules"].as_array().unwrap().iter();
+        let windows = rules.filter(|rule| rule["rule"] == "window");
+        windows
+            .map(|rule| rule["text"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let first =
+        "1440 minutes before, from Sun 2026-11-22 16:55 WIB to 17:05: is over, and was used";
+    let second = "60 minutes before, from Mon 2026-11-23 15:55 WIB to 16:05: is over";
+    assert_eq!(windows(), [first, second]);
+    // The pass that says that it has passed has not used it.
+    platform.send_at(late).exits(1);
+    assert_eq!(
+        conclusion(&at(&platform, late, "1", "1"), "mail"),
+        "yes: Budi was told by mail 1440 minutes before on Sun 2026-11-22 17:00 WIB"
+    );
+    assert_eq!(
+        platform.rows(
+            "count(*)",
+            "session_reminder_deliveries WHERE status = 'missed'"
+        ),
+        ["2"]
+    );
+    assert_eq!(windows(), [first, second]);
+}
+
+#[test]
 fn a_start_is_shown_in_the_participants_zone_too_and_one_that_is_no_time_is_told() {
     let platform = platform();
     platform.sql("UPDATE user_profiles SET timezone = 'Asia/Makassar'");
@@ -407,7 +441,7 @@ fn what_laravel_has_told_is_not_told_again_and_our_own_row_is_ours() {
     );
     has(
         &conclusion(&answer, "mail"),
-        "yes: Budi is not told by this program: Laravel has",
+        "perhaps: Budi is not told by this program: Laravel has reminded of the session, and keeps no names",
     );
     agrees_with_a_pass(&platform, &[1]);
     laravel("2026-11-20 15:58:00");
@@ -419,6 +453,47 @@ fn what_laravel_has_told_is_not_told_again_and_our_own_row_is_ours() {
     agrees_with_a_pass(&platform, &[1]);
     platform.send().succeeds();
     has(&rule(&explain(&platform), "laravel"), "has our own row");
+}
+
+#[test]
+fn whom_laravel_cannot_have_told_is_said_not_to_be_told() {
+    let platform = platform();
+    platform.participant(2, "Siti", "siti@@example.org");
+    platform.participant(3, "Tono", "tono@example.org");
+    platform.laravel_tells(1, "2026-11-23 15:58:00", 1);
+    let said = |user: &str, channel| conclusion(&at(&platform, NOW, "1", user), channel);
+    let no_names = "Laravel has reminded of the session, and keeps no names";
+    for channel in ["mail", "whatsapp"] {
+        let budi = format!("perhaps: Budi is not told by this program: {no_names}");
+        assert_eq!(said("1", channel), budi);
+    }
+    has(
+        &said("2", "mail"),
+        "no: Siti is not told by mail: the email address is more than one address",
+    );
+    let not_opted_in = |name: &str, user: u8| {
+        format!(
+            "no: {name} is not told by WhatsApp: the user has not opted in: `reminders opt-in {user} --phone NUMBER`"
+        )
+    };
+    assert_eq!(said("2", "whatsapp"), not_opted_in("Siti", 2));
+    assert_eq!(
+        said("3", "mail"),
+        format!("perhaps: Tono is not told by this program by mail: {no_names}")
+    );
+    assert_eq!(said("3", "whatsapp"), not_opted_in("Tono", 3));
+    agrees_with_a_pass(&platform, &[1, 2, 3]);
+}
+
+#[test]
+fn of_somebody_who_was_deleted_it_does_not_know_how_they_were_reached() {
+    let platform = platform();
+    platform.send().succeeds();
+    platform.sql("DELETE FROM enrollments; DELETE FROM user_profiles; DELETE FROM users");
+    let answer = explain(&platform);
+    for name in ["mail_address", "whatsapp_opt_in", "whatsapp_phone"] {
+        assert_eq!(rule(&answer, name), "none: not known");
+    }
 }
 
 #[test]
@@ -729,7 +804,7 @@ fn a_session_that_has_moved_since_is_told_again_and_corrected_where_that_is_on()
     let platform = platform.set("REMINDER_CORRECTIONS", "on");
     has(
         &rule(&explain(&platform), "changed"),
-        "ok: the user was told of the start 2026-11-23 17:00:00, and hears of the change in the next pass (mail, whatsapp)",
+        "ok: the user was told of the start 2026-11-23 17:00:00, and hears of the change by mail and WhatsApp",
     );
     platform.send_at("2026-11-23T16:01:00+07:00").succeeds();
     has(
@@ -740,7 +815,7 @@ fn a_session_that_has_moved_since_is_told_again_and_corrected_where_that_is_on()
     let answer = explain(&platform);
     has(
         &rule(&answer, "changed"),
-        "hears of the change in the next pass",
+        "ok: the user was told of the start 2026-11-23 19:00:00, and hears of the change by mail and WhatsApp",
     );
     has(&conclusion(&answer, "mail"), "that the session was moved");
 }
@@ -846,50 +921,6 @@ fn a_view_that_lags_behind_is_told_in_either_direction() {
         "will: Budi will be told by mail in the next pass",
     );
     agrees_with_a_pass(&platform, &[1]);
-}
-
-#[test]
-fn of_an_operators_own_view_it_says_what_that_says() {
-    let platform = Platform::empty().with_files();
-    platform.sql(&format!(
-        "CREATE TABLE lessons (id bigint primary key, topic varchar(255), begins timestamp NULL);
-         CREATE TABLE people (id bigint primary key, nick varchar(255), mailbox varchar(255), here boolean);
-         INSERT INTO lessons VALUES (7, 'Gamelan', '{START}');
-         INSERT INTO people VALUES (3, 'Agus', 'agus@example.org', true), (4, 'Rina', 'rina@example.org', true),
-            (5, 'Tono', 'tono@example.org', false);
-         CREATE VIEW session_participants AS
-         SELECT l.id AS session_id, NULL AS course_id, l.topic AS session_title, l.topic AS course_title,
-            l.begins AS scheduled_at, 45 AS duration_minutes, 'offline' AS mode, NULL AS modality, NULL AS meeting_url,
-            'Ruang 3' AS location, p.id AS user_id, p.nick AS name, p.mailbox AS email, NULL AS phone,
-            false AS whatsapp_opt_in, NULL AS timezone, 'id' AS locale
-         FROM lessons l CROSS JOIN people p WHERE p.here OR l.id = 8"
-    ));
-    platform.run(&["migrate"]).succeeds();
-    let agus = at(&platform, NOW, "7", "agus@example.org");
-    has(
-        &rule(&agus, "session"),
-        "ok: Gamelan (session 7), course Gamelan",
-    );
-    has(
-        &rule(&agus, "participant"),
-        "ok: the view session_participants lists the user",
-    );
-    has(
-        &conclusion(&agus, "mail"),
-        "will: Agus will be told by mail in the next pass",
-    );
-    has(
-        &platform.run(&["explain", "7", "5"]).exits(1).stderr,
-        "session_participants lists no user",
-    );
-    platform.sql("INSERT INTO lessons VALUES (8, 'Gong', '2026-12-01 10:00:00')");
-    let tono = at(&platform, NOW, "7", "5");
-    has(
-        &conclusion(&tono, "mail"),
-        "no: user 5 is not told: the view session_participants does not list the user in this session",
-    );
-    let unknown = platform.run(&["explain", "9", "3", "--now", NOW]).exits(1);
-    has(&unknown.stderr, "sessions that start soon are 7, 8");
 }
 
 #[test]

@@ -289,6 +289,44 @@ fn what_was_sent_to_somebody_who_is_gone_is_still_found_by_id() {
     platform.run(&["log", "--user", "77"]).exits(1);
 }
 
+/// The platform's own users are not those of the view.
+const OWN_VIEW: &str = "CREATE VIEW session_participants AS
+    SELECT l.id AS session_id, NULL AS course_id, l.topic AS session_title, l.topic AS course_title,
+        l.begins AS scheduled_at, 45 AS duration_minutes, 'offline' AS mode, NULL AS modality, NULL AS meeting_url,
+        'Ruang 3' AS location, p.id AS user_id, p.nick AS name, p.mailbox AS email, NULL AS phone,
+        false AS whatsapp_opt_in, NULL AS timezone, 'id' AS locale
+    FROM lessons l CROSS JOIN people p";
+
+#[test]
+fn whom_an_operators_own_view_lists_is_found_by_address() {
+    for users in [
+        "",
+        "CREATE TABLE users (id bigint primary key, email varchar(255), name varchar(255));",
+        "CREATE TABLE users (id bigint primary key, login varchar(255));",
+    ] {
+        let platform = Platform::empty().with_files();
+        platform.sql(&format!(
+            "CREATE TABLE lessons (id bigint primary key, topic varchar(255), begins timestamp NULL);
+             CREATE TABLE people (id bigint primary key, nick varchar(255), mailbox varchar(255));
+             INSERT INTO lessons VALUES (7, 'Gamelan', '{START}');
+             INSERT INTO people VALUES (3, 'Agus', 'agus@example.org'), (4, 'Rina', 'rina@example.org');
+             {users} {OWN_VIEW}"
+        ));
+        platform.run(&["migrate"]).succeeds();
+        platform.send().succeeds();
+        for who in ["agus@example.org", " Agus@Example.org", "3"] {
+            let rows = log(&platform, &["--user", who]);
+            assert_eq!(rows.len(), 1, "{who}");
+            assert_eq!(rows[0]["user_id"], 3);
+            platform.run(&["explain", "7", who]).succeeds();
+        }
+        let unknown = platform.run(&["log", "--user", "siti@example.org"]);
+        let said = "the view session_participants lists no user \"siti@example.org\"";
+        let stderr = unknown.exits(1).stderr;
+        assert!(stderr.contains(said), "{stderr}");
+    }
+}
+
 #[test]
 fn a_reader_who_has_had_enough_is_no_error() {
     let (smtp, twilio) = (smtp(), Twilio::start());

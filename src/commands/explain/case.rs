@@ -4,13 +4,16 @@ mod messages;
 
 use std::collections::HashMap;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::{
-    commands::session::{self, Ground, Session},
+    commands::{
+        session::{self, Ground, Session},
+        user,
+    },
     config,
     db::Db,
     ledger::{self, Channel, Hold, Kind, correct, delivery::Delivery, history},
@@ -19,7 +22,6 @@ use crate::{
     platform::{
         self, Participant,
         facts::{self, Fact},
-        profile,
         standing::has_cancellations,
     },
     text,
@@ -59,6 +61,20 @@ impl Person {
     }
 }
 
+impl From<Participant> for Person {
+    fn from(listed: Participant) -> Self {
+        Self {
+            id: listed.user_id,
+            opted_in: listed.opted_in(),
+            name: listed.name,
+            email: listed.email.unwrap_or_default(),
+            phone: listed.phone.unwrap_or_default(),
+            timezone: listed.timezone,
+            exists: true,
+        }
+    }
+}
+
 pub struct Case<'a> {
     pub pass: &'a Pass<'a>,
     pub now: DateTime<Utc>,
@@ -80,7 +96,9 @@ pub struct Case<'a> {
     pub held: HashMap<&'static str, Hold>,
     /// The corrections that the next pass gives a row.
     pub owed: Vec<(Channel, Kind)>,
-    /// Whether `session_cancellations` lists them: a pass tells nobody else that the session is cancelled.
+    /// Whether there is a `session_cancellations`, and whether it lists them: a pass tells nobody else that the session
+    /// is cancelled.
+    pub has_cancellations: bool,
     pub is_in_vain: bool,
 }
 
@@ -111,6 +129,7 @@ impl<'a> Case<'a> {
             budget: None,
             held: HashMap::new(),
             owed: Vec::new(),
+            has_cancellations: false,
             is_in_vain: false,
         };
         case.read_platform(db)
@@ -153,15 +172,7 @@ impl<'a> Case<'a> {
     fn list(&mut self, listed: Participant) {
         self.is_listed = true;
         self.session.scheduled_at = Some(listed.scheduled_at.clone());
-        self.user = Person {
-            id: listed.user_id,
-            opted_in: listed.opted_in(),
-            name: listed.name,
-            email: listed.email.unwrap_or_default(),
-            phone: listed.phone.unwrap_or_default(),
-            timezone: listed.timezone,
-            exists: true,
-        };
+        self.user = listed.into();
     }
 
     fn read_ledger(&mut self, db: &mut Db) -> Result<()> {
@@ -191,9 +202,13 @@ impl<'a> Case<'a> {
 
     fn read_corrections(&mut self, db: &mut Db) -> Result<()> {
         let (session, user) = (self.session.id, self.user.id);
-        if has_cancellations(db)? {
+        self.has_cancellations = has_cancellations(db)?;
+        if self.has_cancellations {
             let listed = platform::told_in_vain(db, vec![session], vec![user])?;
-            self.is_in_vain = !listed.is_empty();
+            if let Some(listed) = listed.into_iter().next() {
+                self.is_in_vain = true;
+                self.user = listed.into();
+            }
         }
         for (_, owed) in pass::correct::owed(db, self.pass, self.now)? {
             let users = correct::users(db, &owed, i64::MAX)?;
@@ -208,6 +223,18 @@ impl<'a> Case<'a> {
         self.session.start(self.pass.zone)
     }
 
+    /// Whether the session does, by its own record and its course's.
+    pub fn takes_place(&self) -> bool {
+        self.session.exists && !self.of_session.iter().any(Fact::bars)
+    }
+
+    /// Whether a pass finds everything that it needs. (For corrections an operator need not have a second view.)
+    pub fn is_migrated(&self) -> bool {
+        let needs_second = self.pass.config.reminder.corrections && self.ground.platform.is_some();
+        let has_second = self.has_cancellations || !needs_second;
+        self.ground.has_view && self.ground.has_ledger && has_second
+    }
+
     /// Whether Laravel has told everybody what this window is for.
     pub fn is_by_laravel(&self, window: &Window) -> bool {
         let entry = self.entry.as_ref().zip(self.start());
@@ -220,12 +247,7 @@ impl<'a> Case<'a> {
 /// When nothing knows of such a user.
 fn user_id(db: &mut Db, ground: &Ground, session: i64, who: &str) -> Result<i64> {
     let who = who.trim();
-    let known = match &ground.platform {
-        Some(_) => profile::user_id(db, who)?,
-        // The tables of that name may be of another shape, or not ours to read.
-        None => platform::listed_user(db, who)?.or(profile::user_id(db, who).unwrap_or_default()),
-    };
-    if let Some(id) = known {
+    if let Some(id) = user::find(db, ground, who)? {
         return Ok(id);
     }
     // Somebody who is gone may have been told.
@@ -234,11 +256,5 @@ fn user_id(db: &mut Db, ground: &Ground, session: i64, who: &str) -> Result<i64>
     {
         return Ok(id);
     }
-    if ground.platform.is_some() {
-        return Err(profile::unknown(who));
-    }
-    let who = text::one_line(who, 100);
-    Err(anyhow!(
-        "the view session_participants lists no user {who:?}: give a numeric id or email address that it has"
-    ))
+    Err(user::unknown(ground, who))
 }

@@ -3,6 +3,7 @@
 mod budget;
 mod hold;
 mod news;
+mod no_row;
 mod row;
 
 use chrono::{DateTime, Duration, Utc};
@@ -10,14 +11,14 @@ use serde::Serialize;
 
 use super::{case::Case, rules::Rules};
 use crate::{
-    ledger::{Channel, Kind, close::LAST_MOMENT, delivery::Delivery},
+    ledger::{Channel, Kind, close::LAST_MOMENT},
     pass::window::Window,
     time::when,
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Told {
+pub enum Told {
     Yes,
     /// Unless something changes.
     Will,
@@ -40,20 +41,39 @@ pub struct Conclusion {
     text: String,
 }
 
-/// In the order of time: a new start comes before its reminder, a cancellation after one.
+impl Conclusion {
+    /// What it says of a correction of this kind.
+    pub fn of_news(&self, channel: Channel, kind: Kind) -> Option<Told> {
+        let is_it = self.channel == channel.name() && self.kind == Some(kind.name());
+        is_it.then_some(self.told)
+    }
+}
+
+/// What is so of every channel is said without naming one.
 pub fn all(case: &Case, rules: &Rules) -> Vec<Conclusion> {
+    let alike = each(case, rules, false);
+    match texts(&alike).len() {
+        1 => alike,
+        _ => each(case, rules, true),
+    }
+}
+
+/// In the order of time: a new start comes before its reminder, a cancellation after one, unless it is history.
+fn each(case: &Case, rules: &Rules, named: bool) -> Vec<Conclusion> {
     let mut all = Vec::new();
     for channel in Channel::ALL {
-        let (cancelled, moved): (Vec<_>, Vec<_>) = news::all(case, rules, channel)
+        let (last, first): (Vec<_>, Vec<_>) = news::all(case, rules, channel)
             .into_iter()
-            .partition(|(kind, _)| *kind == Kind::Cancelled);
+            .partition(|(kind, _)| *kind == Kind::Cancelled && !case.takes_place());
         let news = |(kind, answer)| conclusion(channel, None, kind, answer);
-        all.extend(moved.into_iter().map(news));
+        all.extend(first.into_iter().map(news));
         for window in case.pass.windows() {
-            let (kind, answer) = Question::new(case, rules, channel).reminder(&window);
+            let mut question = Question::new(case, rules, channel);
+            question.named = named;
+            let (kind, answer) = question.reminder(&window);
             all.push(conclusion(channel, Some(&window), kind, answer));
         }
-        all.extend(cancelled.into_iter().map(news));
+        all.extend(last.into_iter().map(news));
     }
     all
 }
@@ -89,6 +109,8 @@ struct Question<'a> {
     case: &'a Case<'a>,
     rules: &'a Rules,
     channel: Channel,
+    /// Whether that is said also of what may be so of all of them.
+    named: bool,
     /// Of several leads which: ` 60 minutes before`.
     lead: String,
     /// Of a correction what it says: ` that the session is cancelled`.
@@ -105,6 +127,7 @@ impl<'a> Question<'a> {
             case,
             rules,
             channel,
+            named: true,
             lead: String::new(),
             about: String::new(),
             start: case.start(),
@@ -128,70 +151,37 @@ impl<'a> Question<'a> {
 
     /// `Budi WORDS by mail`, and for one of several leads which.
     fn say(&self, words: &str) -> String {
-        let name = self.case.user.name();
-        let channel = match self.channel {
-            Channel::Mail => "mail",
-            Channel::Whatsapp => "WhatsApp",
-        };
+        let (name, channel) = (self.case.user.name(), self.channel.word());
         format!("{name} {words} by {channel}{}", self.lead)
+    }
+
+    /// The same of what may be so of every channel.
+    fn say_of_all(&self, words: &str) -> String {
+        match self.named {
+            true => self.say(words),
+            false => format!("{} {words}", self.case.user.name()),
+        }
+    }
+
+    /// Who hears of the session by a correction is told, if not reminded.
+    fn not(&self, be: &str) -> String {
+        match self.case.has_news(self.channel) {
+            true => format!("{be} not reminded"),
+            false => format!("{be} not told"),
+        }
     }
 
     fn time(&self, time: DateTime<Utc>) -> String {
         when(self.case.pass.zone.0, time)
     }
 
-    /// Nothing stands in the ledger for it, or something (`cancelled`) that no longer counts.
-    fn without_row(&self, window: &Window, cancelled: Option<&Delivery>) -> Answer {
-        if let Some(why) = self.rules.barred() {
-            let name = self.case.user.name();
-            return (Told::No, format!("{name} is not told: {why}"));
-        }
-        let Some(start) = self.case.start() else {
-            return (Told::No, self.say("is not told"));
-        };
-        if self.case.is_by_laravel(window) {
-            let said = format!(
-                "{} is not told by this program: Laravel has done it",
-                self.case.user.name()
-            );
-            return (Told::Yes, said);
-        }
-        if let Some(why) = self.rules.barred_on(self.channel) {
-            return (Told::No, format!("{}: {why}", self.say("is not told")));
-        }
-        self.by_time(window, start, cancelled)
-    }
-
-    fn by_time(
-        &self,
-        window: &Window,
-        start: DateTime<Utc>,
-        cancelled: Option<&Delivery>,
-    ) -> Answer {
-        let (opens, closes) = (window.opens(start), window.closes(start));
-        if self.case.now > closes {
-            let why = cancelled.and_then(Delivery::fault).unwrap_or_else(|| {
-                "nothing was recorded while the window was open (enrolled or opted in too late, the session created or moved \
-                 too late, or no pass ran)"
-                    .into()
-            });
-            return (Told::No, format!("{}: {why}", self.say("was not told")));
-        }
-        let migrated = self.case.ground.has_view && self.case.ground.has_ledger;
-        let once = if migrated {
-            ""
-        } else {
-            ", once `reminders migrate` has run"
-        };
-        match self.case.now < opens {
-            true => self.by_then(opens, &format!("on {}{once}", self.time(opens))),
-            false => self.by_then(self.case.now, &format!("in the next pass{once}")),
-        }
-    }
-
     /// What a pass would tell from then on, which is `words`.
     fn by_then(&self, then: DateTime<Utc>, words: &str) -> Answer {
-        let said = || format!("{} {words}{}", self.say("will be told"), self.about);
+        let once = match self.case.is_migrated() {
+            true => "",
+            false => ", once `reminders migrate` has run",
+        };
+        let said = || format!("{} {words}{}{once}", self.say("will be told"), self.about);
         self.delayed(then).unwrap_or_else(|| (Told::Will, said()))
     }
 

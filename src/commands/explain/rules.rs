@@ -36,12 +36,12 @@ impl Rule {
         }
     }
 
-    fn holds(rule: &'static str, holds: bool, text: impl Into<String>) -> Self {
+    pub fn holds(rule: &'static str, holds: bool, text: impl Into<String>) -> Self {
         let verdict = if holds { Verdict::Ok } else { Verdict::No };
         Self::new(rule, verdict, text)
     }
 
-    fn none(rule: &'static str, text: impl Into<String>) -> Self {
+    pub fn none(rule: &'static str, text: impl Into<String>) -> Self {
         Self::new(rule, Verdict::None, text)
     }
 
@@ -57,7 +57,6 @@ pub struct Rules {
     /// The view's answer, and whether the start is a time: these decide.
     listed: Rule,
     start: Rule,
-    changed: Rule,
     when: Vec<Rule>,
     /// The channels, in the order of [`Channel::ALL`].
     how: Vec<(Channel, Vec<Rule>)>,
@@ -87,9 +86,17 @@ impl Rules {
         no.map(|rule| rule.text.as_str())
     }
 
-    pub fn into_all(self) -> Vec<Rule> {
+    /// Why the person is not told that the session is cancelled.
+    pub fn person(&self) -> Option<&str> {
+        let mut person = self.who.iter().skip_while(|rule| rule.rule != who::USER);
+        let no = person.find(|rule| rule.is_no());
+        no.map(|rule| rule.text.as_str())
+    }
+
+    /// `changed`: whether what the person was told is still so.
+    pub fn into_all(self, changed: Rule) -> Vec<Rule> {
         let mut all = self.who;
-        all.extend([self.listed, self.start, self.changed]);
+        all.extend([self.listed, self.start, changed]);
         all.extend(self.when);
         all.extend(self.how.into_iter().flat_map(|(_, rules)| rules));
         all
@@ -103,7 +110,6 @@ pub fn all(case: &Case) -> Rules {
     Rules {
         listed,
         start: when::start(case),
-        changed: when::changed(case),
         when: when::rules(case),
         how: Channel::ALL.into_iter().map(how).collect(),
         who,

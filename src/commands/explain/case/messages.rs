@@ -46,12 +46,10 @@ impl Case<'_> {
         rows.find(|row| row.is_of(channel) && counts(row))
     }
 
-    /// Of what change they are to hear on a channel, if of any.
-    pub fn news(&self, channel: Channel) -> Option<Kind> {
-        let owed = self.owed.iter().find(|(of, _)| *of == channel);
-        let waits = |row: &&Delivery| [status::PENDING, status::SENDING].contains(&&*row.status);
-        let waiting = || self.correction(channel).filter(waits).map(Delivery::kind);
-        owed.map(|(_, kind)| *kind).or_else(waiting)
+    /// Whether something is said of a correction on a channel.
+    pub fn has_news(&self, channel: Channel) -> bool {
+        let is_owed = self.owed.iter().any(|(of, _)| *of == channel);
+        is_owed || self.correction(channel).is_some()
     }
 
     /// The last message on a channel that was sent.

@@ -34,7 +34,11 @@ impl Question<'_> {
     }
 
     fn was_not_told(&self, why: &str) -> String {
-        format!("{}{}: {why}", self.say("was not told"), self.about)
+        let was_not = match self.about.is_empty() {
+            true => self.not("was"),
+            false => "was not told".into(),
+        };
+        format!("{}{}: {why}", self.say(&was_not), self.about)
     }
 
     fn missed(&self, row: &Delivery) -> String {

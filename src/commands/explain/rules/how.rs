@@ -12,6 +12,9 @@ use crate::{
 /// The one rule of a channel that delays, and bars nobody.
 pub const BUDGET: &str = "mail_budget";
 
+/// Said of somebody who is in no table or view that there is to read.
+const UNKNOWN: &str = "not known";
+
 pub fn rules(case: &Case, channel: Channel) -> Vec<Rule> {
     let on = on(case, channel);
     match channel {
@@ -92,6 +95,9 @@ fn opted_in(case: &Case, has_number: bool) -> Rule {
         );
         return Rule::holds(rule, false, text);
     }
+    if !case.user.exists {
+        return Rule::none(rule, UNKNOWN);
+    }
     match case.user.opted_in {
         true => Rule::holds(rule, true, "the user has opted in"),
         false => Rule::holds(
@@ -104,6 +110,9 @@ fn opted_in(case: &Case, has_number: bool) -> Rule {
 
 /// Whether what the user's record has can be written to.
 fn reached(case: &Case, channel: Channel, rule: &'static str, typed: &str) -> Rule {
+    if !case.user.exists {
+        return Rule::none(rule, UNKNOWN);
+    }
     match line::address(channel, typed, case.pass.config) {
         Ok(recipient) => Rule::holds(rule, true, text::mask(&recipient)),
         Err(fault) => Rule::holds(rule, false, fault.reason),

@@ -1,10 +1,10 @@
-//! When the session starts and its reminders go, and whether it was told otherwise.
+//! When the session starts and its reminders go.
 
 use chrono::{DateTime, Utc};
 
-use super::{Case, Rule, who};
+use super::{Case, Rule};
 use crate::{
-    ledger::{Channel, Kind, delivery::Delivery},
+    ledger::{Channel, WINDOW_PASSED},
     pass::{take, window::Window},
     text,
     time::when,
@@ -24,58 +24,6 @@ pub fn start(case: &Case) -> Rule {
         text.push_str(", is over");
     }
     Rule::holds("start", true, text)
-}
-
-/// Whether what the user was told is still so.
-pub fn changed(case: &Case) -> Rule {
-    let told = Channel::ALL
-        .into_iter()
-        .filter_map(|channel| case.told(channel));
-    let told: Vec<_> = told.collect();
-    let takes_place = case.session.exists
-        && !case
-            .of_session
-            .iter()
-            .any(|fact| who::of_fact(fact).is_no());
-    let is_wrong = |row: &&&Delivery| match row.kind() {
-        Kind::Cancelled => takes_place,
-        _ => !takes_place || !case.is_current(row),
-    };
-    let Some(wrong) = told.iter().find(is_wrong) else {
-        return match told.is_empty() {
-            true => Rule::none("changed", "nobody has told the user anything yet"),
-            false => Rule::holds("changed", true, "what the user was told is still so"),
-        };
-    };
-    let was = match wrong.kind() {
-        Kind::Cancelled => "that it is cancelled".to_owned(),
-        _ => format!("of the start {}", text::one_line(&wrong.scheduled_at, 30)),
-    };
-    let news = Channel::ALL
-        .into_iter()
-        .filter(|channel| case.news(*channel).is_some());
-    let news: Vec<&str> = news.map(Channel::name).collect();
-    match (news.is_empty(), case.pass.config.reminder.corrections) {
-        (false, _) => {
-            let when = match news.iter().any(|channel| case.held.contains_key(channel)) {
-                true => "when the channel works again",
-                false => "in the next pass",
-            };
-            let news = news.join(", ");
-            let text = format!("the user was told {was}, and hears of the change {when} ({news})");
-            Rule::holds("changed", true, text)
-        }
-        (true, true) => Rule::none(
-            "changed",
-            format!("the user was told {was}; there is nothing more to say of it"),
-        ),
-        (true, false) => Rule::none(
-            "changed",
-            format!(
-                "the user was told {was}, and does not hear of the change: REMINDER_CORRECTIONS is off"
-            ),
-        ),
-    }
 }
 
 pub fn rules(case: &Case) -> Vec<Rule> {
@@ -105,11 +53,20 @@ fn window(case: &Case, window: &Window, start: DateTime<Utc>) -> Rule {
         Rule::none("window", format!("{text}: not open yet"))
     } else if case.now <= closes {
         Rule::holds("window", true, format!("{text}: open now"))
-    } else if case.deliveries.iter().any(|row| case.is_current(row)) {
+    } else if was_used(case, window) {
         Rule::none("window", format!("{text}: is over, and was used"))
     } else {
         Rule::holds("window", false, format!("{text}: is over"))
     }
+}
+
+/// Whether a pass that came in time has made a message for it.
+fn was_used(case: &Case, window: &Window) -> bool {
+    let rows = Channel::ALL
+        .into_iter()
+        .filter_map(|channel| case.standing(channel, window));
+    let mut codes = rows.map(|row| row.error_code.as_deref());
+    codes.any(|code| code != Some(WINDOW_PASSED))
 }
 
 /// Whether Laravel's command has reminded of the session.

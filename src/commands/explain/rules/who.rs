@@ -6,6 +6,9 @@ use crate::{
     text,
 };
 
+/// The first rule about the person.
+pub const USER: &str = "user";
+
 pub fn rules(case: &Case) -> Vec<Rule> {
     let mut rules = vec![session(case)];
     rules.extend(case.of_session.iter().map(of_fact));
@@ -45,17 +48,17 @@ fn session(case: &Case) -> Rule {
 fn user(case: &Case) -> Rule {
     let user = &case.user;
     match (user.exists, &case.ground.platform) {
-        (true, _) => Rule::holds("user", true, format!("{}, user {}", user.name(), user.id)),
+        (true, _) => Rule::holds(USER, true, format!("{}, user {}", user.name(), user.id)),
         (false, Some(_)) => {
             let text = format!("user {} is not there any more", user.id);
-            Rule::holds("user", false, text)
+            Rule::holds(USER, false, text)
         }
-        (false, None) => Rule::none("user", format!("user {}", user.id)),
+        (false, None) => Rule::none(USER, format!("user {}", user.id)),
     }
 }
 
 /// What one condition of the view found.
-pub fn of_fact(fact: &Fact) -> Rule {
+fn of_fact(fact: &Fact) -> Rule {
     match &fact.found {
         Some(found) => Rule::holds(fact.rule(), found.holds(), fact.text()),
         None => Rule::none(fact.rule(), fact.text()),
