@@ -10,7 +10,9 @@ use crate::{
     ledger::{self, history},
     legacy,
     platform::{
-        self, facts,
+        self,
+        coming::Coming,
+        facts,
         standing::Standing,
         upcoming,
         view::{self, Platform},
@@ -58,6 +60,12 @@ impl Ground {
             has_ledger: has(ledger::TABLE),
             has_log: has(legacy::TABLE),
         })
+    }
+
+    /// Who takes part in what is to come: by the view, or by what `migrate` would make it of.
+    pub fn coming(&self, db: &Db) -> Coming {
+        let unmade = self.platform.as_ref().filter(|_| !self.has_view);
+        Coming::new(db, unmade)
     }
 }
 
