@@ -7,7 +7,7 @@ mod setup;
 use std::{ops::RangeInclusive, path::PathBuf, sync::LazyLock};
 
 use chrono::{DateTime, Datelike, Utc};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use crate::ledger::Channel;
 
@@ -58,6 +58,36 @@ pub struct Cli {
 
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The arguments; a wrong command line ends the program.
+    pub fn read() -> Self {
+        let cli = Self::parse();
+        if let Some((kind, text)) = cli.clash() {
+            Self::command().error(kind, text).exit();
+        }
+        cli
+    }
+
+    /// What does not go together, where its description cannot say so.
+    fn clash(&self) -> Option<(ErrorKind, &'static str)> {
+        match &self.command {
+            Command::Log(log) if log.limit == 0 && !log.follow => Some((
+                ErrorKind::ValueValidation,
+                "invalid value '0' for '--limit <N>': give 1 or more (0 is for --follow: nothing of what was before)",
+            )),
+            Command::Preview(Preview {
+                html: Some(_),
+                channel: Some(Channel::Whatsapp),
+                ..
+            }) => Some((
+                ErrorKind::ArgumentConflict,
+                "--html is of the mail: it cannot be used with --channel whatsapp",
+            )),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -285,8 +315,6 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

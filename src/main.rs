@@ -48,7 +48,6 @@ mod whatsapp;
 use std::{collections::HashMap, env, io::Write, process::ExitCode};
 
 use anyhow::{Context, Result};
-use clap::Parser;
 use log::{Level, LevelFilter, Record, error};
 
 use crate::{
@@ -62,7 +61,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     start_logging(&cli);
     let ended = run(&cli).unwrap_or_else(|error| {
         let cause = error.root_cause().to_string();

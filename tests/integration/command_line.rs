@@ -93,6 +93,8 @@ fn a_wrong_command_line_exits_2_before_anything_is_read() {
         &["send", "--format", "xml"],
         &["-q", "-v", "send"],
         &["migrate", "--ledger"],
+        &["log", "--limit", "0"],
+        &["preview", "--html", "-", "--channel", "whatsapp"],
     ] {
         let run = platform.run(arguments).exits(2);
         assert_eq!(run.stdout, "");
@@ -125,6 +127,10 @@ fn a_number_that_is_none_is_named_with_what_it_should_be() {
         (
             &["log", "--limit", "-1"],
             "'-1' for '--limit <N>': give a number, such as 50",
+        ),
+        (
+            &["log", "--limit", "0"],
+            "'0' for '--limit <N>': give 1 or more",
         ),
     ] {
         let run = platform.run(arguments).exits(2);

@@ -284,9 +284,10 @@ fn the_html_part_goes_to_a_file_or_alone_to_stdout() {
         .run(&[&always[..], &["no/such/folder"]].concat())
         .exits(1);
     assert!(run.stderr.contains("no/such/folder"), "{}", run.stderr);
-    platform
+    let run = platform
         .run(&[&always[..], &["-", "--channel", "whatsapp"]].concat())
         .exits(2);
+    assert!(run.stderr.contains("Usage"), "{}", run.stderr);
 }
 
 #[test]
