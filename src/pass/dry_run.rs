@@ -209,10 +209,9 @@ impl Rows {
 
     /// The row that keeps this reminder from being made again.
     fn standing(&self, to: &Participant, due: &Due) -> Option<&Standing> {
-        let near = |lead: i32| (lead - due.lead_minutes).abs() <= due.near_minutes;
         let rows = self.0.get(&(to.session_id, to.user_id))?;
         rows.iter()
-            .find(|row| row.scheduled_at == to.scheduled_at && near(row.lead_minutes))
+            .find(|row| row.is_of(&to.scheduled_at, due.lead_minutes, due.near_minutes))
     }
 }
 
