@@ -22,7 +22,7 @@ const TRIES: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs `work` in a transaction, and again from its beginning when another host's transaction has spoilt it: a deadlock, or
-/// a row that both made at the same moment. (Servers tell these apart in their own languages; what is wrong for good is
+/// a row that both made or claimed at the same moment. (Servers tell these apart in their own languages; what is wrong for good is
 /// wrong again.)
 pub fn write<T>(db: &mut Db, mut work: impl FnMut(&mut Db) -> QueryResult<T>) -> QueryResult<T> {
     let _turn = turn(db);
@@ -106,7 +106,8 @@ fn may_pass(db: &Db, error: &Error) -> bool {
     let lasting = match error {
         Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
         Error::DatabaseError(_, said) => is_lost(said.message()) || is_lasting(error),
-        Error::RollbackErrorOnCommit { .. } => false,
+        // The second: `work` itself has found that another host was faster.
+        Error::RollbackErrorOnCommit { .. } | Error::RollbackTransaction => false,
         _ => true,
     };
     !lasting && db.dialect().is_server()
