@@ -183,12 +183,12 @@ pub fn began(db: &mut Db) -> QueryResult<Option<DateTime<Utc>>> {
     Ok(first.map(|time| time.and_utc()))
 }
 
-/// How many messages of a channel were sent since then, or are being sent.
+/// How many messages of a channel were sent later than that, or are being sent.
 pub fn spent_since(db: &mut Db, channel: Channel, since: DateTime<Utc>) -> QueryResult<i64> {
     let of_channel = || ledger::table.filter(ledger::channel.eq(channel.name()));
     let sent: i64 = of_channel()
         .filter(ledger::status.eq(status::SENT))
-        .filter(ledger::sent_at.ge(since.naive_utc()))
+        .filter(ledger::sent_at.gt(since.naive_utc()))
         .count()
         .get_result(db)?;
     let sending: i64 = of_channel()
@@ -198,7 +198,7 @@ pub fn spent_since(db: &mut Db, channel: Channel, since: DateTime<Utc>) -> Query
     Ok(sent + sending)
 }
 
-/// When the message of a channel was sent that has so many before it since then.
+/// When the message of a channel was sent that has so many before it later than `since`.
 pub fn sent_after(
     db: &mut Db,
     channel: Channel,
@@ -208,7 +208,7 @@ pub fn sent_after(
     let sent: Option<NaiveDateTime> = ledger::table
         .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::status.eq(status::SENT))
-        .filter(ledger::sent_at.ge(since.naive_utc()))
+        .filter(ledger::sent_at.gt(since.naive_utc()))
         .order(ledger::sent_at)
         .offset(before)
         .limit(1)
