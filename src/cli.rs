@@ -35,7 +35,8 @@ const EVERYWHERE: &str = "Options of every command";
 
 /// Tells every participant of a course session, one hour before it starts, by email and WhatsApp
 ///
-/// Runs from cron every minute on the course platform's own database and .env. A pass in which all is well prints nothing.
+/// Runs from cron every minute on the course platform's own database and .env. A pass in which all is well prints
+/// nothing.
 #[derive(Debug, Parser)]
 #[command(
     version = VERSION.as_str(),
@@ -132,7 +133,8 @@ Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the confi
 or the database needs `reminders migrate`.")]
     Check(Check),
 
-    /// What a participant reads: the mail and the WhatsApp message of a session, as `send` would make them; sends nothing
+    /// What a participant reads: the mail and the WhatsApp message of a session, as `send` would make them; sends
+    /// nothing
     #[command(after_help = "Examples:
   reminders preview                               the next session, for a made-up participant
   reminders preview 12 budi@example.org           what Budi gets
@@ -150,7 +152,8 @@ wrong, or the database needs `reminders migrate`.")]
     #[command(subcommand)]
     Templates(Templates),
 
-    /// Send one real message now, with a made-up session in it and marked as a test; needs no database, and records nothing
+    /// Send one real message now, with a made-up session in it and marked as a test; needs no database, and records
+    /// nothing
     #[command(after_help = "Examples:
   reminders test mail you@example.org
   reminders test whatsapp 081234567890
@@ -254,8 +257,8 @@ pub struct Send {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// With --dry-run, while the Laravel command still runs: its log of the last 24 hours beside what passes would have done;
-    /// also before `migrate`
+    /// With --dry-run, while the Laravel command still runs: its log of the last 24 hours beside what passes would have
+    /// done; also before `migrate`
     #[arg(long, requires = "dry_run", conflicts_with_all = ["channel", "limit"])]
     pub compare_log: bool,
 

@@ -28,8 +28,8 @@ const TITLE: usize = 60;
 
 /// What there is to read in this database.
 pub struct Ground {
-    /// The platform's tables; `None` where they are not ours to read: an operator's own view stands before them, or this
-    /// database user may see no more than the view.
+    /// The platform's tables; `None` where they are not ours to read: an operator's own view stands before them, or
+    /// this database user may see no more than the view.
     pub platform: Option<Platform>,
     pub has_view: bool,
     pub has_ledger: bool,

@@ -38,7 +38,8 @@ fn course(smtp: &Smtp, twilio: &Twilio, participants: i64) -> Platform {
         .set("MAIL_CONNECTIONS", &CONNECTIONS.to_string())
         .set("TWILIO_CONNECTIONS", &CONNECTIONS.to_string());
     if platform.back_end() == BackEnd::Sqlite {
-        // As `migrate` makes it. Writers of a rollback journal can wait in vain where each commit takes a slow disk long.
+        // As `migrate` makes it. Writers of a rollback journal can wait in vain where each commit takes a slow disk
+        // long.
         platform.sql("PRAGMA journal_mode = WAL");
     }
     platform.session(1, START);

@@ -139,8 +139,8 @@ impl Scene {
     }
 }
 
-/// When the reminder of a start goes: as soon as the next window opens; now, where one is open, or all are over before the
-/// start. Of a start that is past, when its last window opened.
+/// When the reminder of a start goes: as soon as the next window opens; now, where one is open, or all are over before
+/// the start. Of a start that is past, when its last window opened.
 fn moment(windows: &[Window], start: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     if windows.iter().any(|window| window.holds(start, now)) {
         return now;
@@ -171,8 +171,8 @@ fn next(
     })
 }
 
-/// The participant that was named, or any. A session that does not take place has only those who were told of it, and the
-/// start that they were told last.
+/// The participant that was named, or any. A session that does not take place has only those who were told of it, and
+/// the start that they were told last.
 fn somebody(
     db: &mut Db,
     coming: &Coming,

@@ -1,5 +1,5 @@
-//! `send --dry-run --compare-log`: what the Laravel command has done in the last day, session by session, beside what passes
-//! would have done. Reads only, and also before `migrate`.
+//! `send --dry-run --compare-log`: what the Laravel command has done in the last day, session by session, beside what
+//! passes would have done. Reads only, and also before `migrate`.
 
 mod shown;
 mod why;
