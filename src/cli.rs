@@ -7,7 +7,7 @@ mod setup;
 use std::{ops::RangeInclusive, path::PathBuf, sync::LazyLock};
 
 use chrono::{DateTime, Datelike, Utc};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use crate::ledger::Channel;
 
@@ -35,7 +35,8 @@ const EVERYWHERE: &str = "Options of every command";
 
 /// Tells every participant of a course session, one hour before it starts, by email and WhatsApp
 ///
-/// Runs from cron every minute on the course platform's own database and .env. A pass in which all is well prints nothing.
+/// Runs from cron every minute on the course platform's own database and .env. A pass in which all is well prints
+/// nothing.
 #[derive(Debug, Parser)]
 #[command(
     version = VERSION.as_str(),
@@ -58,6 +59,36 @@ pub struct Cli {
 
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The arguments; a wrong command line ends the program.
+    pub fn read() -> Self {
+        let cli = Self::parse();
+        if let Some((kind, text)) = cli.clash() {
+            Self::command().error(kind, text).exit();
+        }
+        cli
+    }
+
+    /// What does not go together, where its description cannot say so.
+    fn clash(&self) -> Option<(ErrorKind, &'static str)> {
+        match &self.command {
+            Command::Log(log) if log.limit == 0 && !log.follow => Some((
+                ErrorKind::ValueValidation,
+                "invalid value '0' for '--limit <N>': give 1 or more (0 is for --follow: nothing of what was before)",
+            )),
+            Command::Preview(Preview {
+                html: Some(_),
+                channel: Some(Channel::Whatsapp),
+                ..
+            }) => Some((
+                ErrorKind::ArgumentConflict,
+                "--html is of the mail: it cannot be used with --channel whatsapp",
+            )),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,7 +133,8 @@ Exit codes: 0 all is well, or only warnings; 1 something is broken; 78 the confi
 or the database needs `reminders migrate`.")]
     Check(Check),
 
-    /// What a participant reads: the mail and the WhatsApp message of a session, as `send` would make them; sends nothing
+    /// What a participant reads: the mail and the WhatsApp message of a session, as `send` would make them; sends
+    /// nothing
     #[command(after_help = "Examples:
   reminders preview                               the next session, for a made-up participant
   reminders preview 12 budi@example.org           what Budi gets
@@ -120,7 +152,8 @@ wrong, or the database needs `reminders migrate`.")]
     #[command(subcommand)]
     Templates(Templates),
 
-    /// Send one real message now, with a made-up session in it and marked as a test; needs no database, and records nothing
+    /// Send one real message now, with a made-up session in it and marked as a test; needs no database, and records
+    /// nothing
     #[command(after_help = "Examples:
   reminders test mail you@example.org
   reminders test whatsapp 081234567890
@@ -224,8 +257,8 @@ pub struct Send {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// With --dry-run, while the Laravel command still runs: its log of the last 24 hours beside what passes would have done;
-    /// also before `migrate`
+    /// With --dry-run, while the Laravel command still runs: its log of the last 24 hours beside what passes would have
+    /// done; also before `migrate`
     #[arg(long, requires = "dry_run", conflicts_with_all = ["channel", "limit"])]
     pub compare_log: bool,
 
@@ -285,8 +318,6 @@ fn instant(text: &str) -> Result<DateTime<Utc>, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -68,8 +68,8 @@ diesel::define_sql_function! {
     fn text_or(first: diesel::sql_types::Text, otherwise: diesel::sql_types::Text) -> diesel::sql_types::Text;
 }
 
-/// A time as text, in its own digits, since a row with an impossible date must not hide the others. (`CHAR(19)`: the only
-/// cast that means the same on every database.)
+/// A time as text, in its own digits, since a row with an impossible date must not hide the others. (`CHAR(19)`: the
+/// only cast that means the same on every database.)
 pub fn digits(column: &str) -> SqlLiteral<Text> {
     sql(&format!("CAST({column} AS CHAR(19))"))
 }
@@ -166,7 +166,8 @@ fn not_built<T>(database: &Database) -> Result<T> {
     bail!(exit::error(Exit::Config, text))
 }
 
-/// Whether `migrate` begins with nothing: no file, or one without a byte in it. A server's databases are made by others.
+/// Whether `migrate` begins with nothing: no file, or one without a byte in it. A server's databases are made by
+/// others.
 pub fn is_new(database: &Database) -> bool {
     match database {
         #[cfg(feature = "sqlite")]

@@ -1,6 +1,6 @@
 //! Telling a watcher that the passes go on: a ping to healthchecks.io (or a service that speaks its protocol), which
-//! raises the alarm when pings stop coming. A dead watcher never keeps a pass from its work, and never its end for longer
-//! than [`LIMIT`].
+//! raises the alarm when pings stop coming. A dead watcher never keeps a pass from its work, and never its end for
+//! longer than [`LIMIT`].
 
 use std::{
     sync::mpsc::{self, Receiver},
@@ -46,8 +46,8 @@ pub fn start(url: Option<&str>) -> Option<Watched> {
 }
 
 impl Watched {
-    /// It has ended. A reminder that failed is no reason for an alarm: the pass did its work and says so; one that could
-    /// not work is. `words` must name nobody. `limit`: the longest it may take now.
+    /// It has ended. A reminder that failed is no reason for an alarm: the pass did its work and says so; one that
+    /// could not work is. `words` must name nobody. `limit`: the longest it may take now.
     pub fn end(self, exit: Exit, words: &str, limit: Duration) {
         let until = Instant::now() + limit;
         // The other way round a pass would seem to go on.

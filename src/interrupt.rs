@@ -1,5 +1,5 @@
-//! SIGTERM and SIGINT in the middle of a pass: nothing new is begun, what is on its way is accounted for, the rest is given
-//! back, and the process has ended within five seconds. A second signal ends it at once.
+//! SIGTERM and SIGINT in the middle of a pass: nothing new is begun, what is on its way is accounted for, the rest is
+//! given back, and the process has ended within five seconds. A second signal ends it at once.
 
 use std::{
     io, process,

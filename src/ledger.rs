@@ -138,8 +138,8 @@ impl Scope {
 /// A condition on the ledger.
 type Condition = Box<dyn BoxableExpression<ledger::table, Backend, SqlType = Bool>>;
 
-/// Of rows that are named by their ids or their sessions: whether they have one of these statuses still. Not to be looked up by it: SQLite
-/// would go through all rows of a status, thousands, for the few that are meant.
+/// Of rows that are named by their ids or their sessions: whether they have one of these statuses still. Not to be looked
+/// up by it: SQLite would go through all rows of a status, thousands, for the few that are meant.
 fn is_still(statuses: &[&'static str]) -> Condition {
     let status = text_or(ledger::status, "");
     match *statuses {
@@ -191,12 +191,12 @@ pub fn began(db: &mut Db) -> QueryResult<Option<DateTime<Utc>>> {
     Ok(first.map(|time| time.and_utc()))
 }
 
-/// How many messages of a channel were sent since then, or are being sent.
+/// How many messages of a channel were sent later than that, or are being sent.
 pub fn spent_since(db: &mut Db, channel: Channel, since: DateTime<Utc>) -> QueryResult<i64> {
     let of_channel = || ledger::table.filter(ledger::channel.eq(channel.name()));
     let sent: i64 = of_channel()
         .filter(ledger::status.eq(status::SENT))
-        .filter(ledger::sent_at.ge(since.naive_utc()))
+        .filter(ledger::sent_at.gt(since.naive_utc()))
         .count()
         .get_result(db)?;
     let sending: i64 = of_channel()
@@ -206,7 +206,7 @@ pub fn spent_since(db: &mut Db, channel: Channel, since: DateTime<Utc>) -> Query
     Ok(sent + sending)
 }
 
-/// When the message of a channel was sent that has so many before it since then.
+/// When the message of a channel was sent that has so many before it later than `since`.
 pub fn sent_after(
     db: &mut Db,
     channel: Channel,
@@ -216,7 +216,7 @@ pub fn sent_after(
     let sent: Option<NaiveDateTime> = ledger::table
         .filter(ledger::channel.eq(channel.name()))
         .filter(ledger::status.eq(status::SENT))
-        .filter(ledger::sent_at.ge(since.naive_utc()))
+        .filter(ledger::sent_at.gt(since.naive_utc()))
         .order(ledger::sent_at)
         .offset(before)
         .limit(1)

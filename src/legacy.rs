@@ -1,6 +1,6 @@
 //! `session_reminder_logs`, the log of the Laravel command that this program replaces: one row per session, in the
-//! application's zone. It is read so that nobody whom Laravel has told is told again, and kept so that a Laravel command
-//! that still runs leaves our sessions alone.
+//! application's zone. It is read so that nobody whom Laravel has told is told again, and kept so that a Laravel
+//! command that still runs leaves our sessions alone.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +35,9 @@ fn sent_at_digits() -> SqlLiteral<Text> {
     db::digits("session_reminder_logs.sent_at")
 }
 
-/// The sessions among those that start from the first of `starts` to the second which Laravel has reminded of: its log has
-/// a row from inside the window, and it is not ours, since the ledger has never had a reminder of this lead for the session.
+/// The sessions among those that start from the first of `starts` to the second which Laravel has reminded of: its log
+/// has a row from inside the window, and it is not ours, since the ledger has never had a reminder of this lead for the
+/// session.
 ///
 /// The log is asked first: few of its rows are of these hours, however many participants there are.
 pub fn reminded(
@@ -63,8 +64,8 @@ pub fn reminded(
     Ok(reminded)
 }
 
-/// Sessions that were reminded of from `first` to `last`, and not by us; with the time. A day more on each side: how a wall
-/// time is to be read is for the zone to say.
+/// Sessions that were reminded of from `first` to `last`, and not by us; with the time. A day more on each side: how a
+/// wall time is to be read is for the zone to say.
 fn not_ours(
     db: &mut Db,
     window: &Window,

@@ -36,7 +36,8 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// Gets ready to send: connects, starts TLS, logs in. The error means that the channel is down, and says what to do.
+    /// Gets ready to send: connects, starts TLS, logs in. The error means that the channel is down, and says what to
+    /// do.
     pub fn open(mail: &config::Mail) -> Result<Connection, Fault> {
         Sender::new(mail)?;
         match &mail.transport {

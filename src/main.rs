@@ -7,10 +7,11 @@
 //! commands   a file or folder per command
 //! pass       one minute's work: correct, enqueue, claim, deliver, record, both channels side by side
 //! ledger     the queries on our table: what is owed to whom, and what became of it
-//! platform   the seam to the platform: the views session_participants and session_cancellations, the profiles, and its own
-//!            tables where somebody asks why
+//! platform   the seam to the platform: the views session_participants and session_cancellations, the profiles, and
+//!            its own tables where somebody asks why
 //! legacy     the log of the Laravel command that this program replaces, held against the ledger
-//! message    what a participant reads;  mail, whatsapp  how it is handed over;  outcome  what became of that;  gate  when it leaves
+//! message    what a participant reads;  mail, whatsapp  how it is handed over;  outcome  what became of that
+//! gate       when a message leaves
 //! health     the ping to a watcher;  metrics  the Prometheus file;  interrupt  SIGTERM and SIGINT
 //! db         which database it is;  time  wall clocks and instants;  lock  one pass at a time on a host
 //! phone, text, table, output, exit  what they say
@@ -48,7 +49,6 @@ mod whatsapp;
 use std::{collections::HashMap, env, io::Write, process::ExitCode};
 
 use anyhow::{Context, Result};
-use clap::Parser;
 use log::{Level, LevelFilter, Record, error};
 
 use crate::{
@@ -62,7 +62,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     start_logging(&cli);
     let ended = run(&cli).unwrap_or_else(|error| {
         let cause = error.root_cause().to_string();

@@ -1,4 +1,5 @@
-//! What participants read: the facts of a reminder or a correction rendered into a mail and a WhatsApp message. Pure: no clock, no network.
+//! What participants read: the facts of a reminder or a correction rendered into a mail and a WhatsApp message. Pure:
+//! no clock, no network.
 
 use std::path::Path;
 
@@ -85,8 +86,8 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// `locale` and `zone` are for participants who have none. Fails when the folder `templates` cannot be read; a broken
-    /// file in it makes only the messages fail that need it (see [`check_templates`]).
+    /// `locale` and `zone` are for participants who have none. Fails when the folder `templates` cannot be read; a
+    /// broken file in it makes only the messages fail that need it (see [`check_templates`]).
     pub fn new(
         app: &App,
         locale: Locale,
@@ -99,8 +100,8 @@ impl Renderer {
         })
     }
 
-    /// The remaining time is counted from `now` to `start`, which of a cancelled session is when it was to be. Fails on a
-    /// broken template of the operator's only.
+    /// The remaining time is counted from `now` to `start`, which of a cancelled session is when it was to be. Fails on
+    /// a broken template of the operator's only.
     pub fn mail(
         &self,
         news: News,

@@ -55,8 +55,8 @@ pub const INTERRUPTED: &str = "interrupted";
 /// What became of one delivery attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Accepted by the server. `message_id`: our Message-ID, or Twilio's SID. `status`: Twilio's first status, where Twilio
-    /// can be asked for later ones.
+    /// Accepted by the server. `message_id`: our Message-ID, or Twilio's SID. `status`: Twilio's first status, where
+    /// Twilio can be asked for later ones.
     Sent {
         message_id: String,
         status: Option<String>,
@@ -66,7 +66,8 @@ pub enum Outcome {
         fault: Fault,
         after: Option<Duration>,
     },
-    /// Certainly not sent: too many at once. The message goes back as if it had not been begun, and the channel slows down.
+    /// Certainly not sent: too many at once. The message goes back as if it had not been begun, and the channel slows
+    /// down.
     Busy(Fault),
     /// Certainly not sent, and never will be to this recipient.
     Failed(Fault),

@@ -4,7 +4,8 @@
 //! due        what is due and what was overlooked;  window  when that is;  dry_run  what a pass would do
 //! prepare    what is due gets its rows, and what has changed its corrections (correct)
 //! deliver    a thread for each channel
-//! drain      a channel's coordinator: takes the next rows (take, roster, budget), has them delivered, records them (account)
+//! drain      a channel's coordinator: takes the next rows (take, roster, budget), has them delivered, records them
+//!            (account)
 //! lines      a thread for each connection: a line, fed from jobs; by mail a post;  breaker  when to stop the channel
 //! follow_up  what Twilio says later;  opt_out  who has told it to stop;  summary  what the pass did
 //! ```

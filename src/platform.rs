@@ -38,7 +38,8 @@ pub fn finds_by_course(db: &mut Db) -> QueryResult<bool> {
     Ok(indexed.is_empty() || indexed.iter().any(|first| first == "course_id"))
 }
 
-/// The zone of the platform's times. Only a database whose tables our own `migrate` made may leave it open: then it is UTC.
+/// The zone of the platform's times. Only a database whose tables our own `migrate` made may leave it open: then it is
+/// UTC.
 ///
 /// # Errors
 /// Ends with 78 where nobody says.

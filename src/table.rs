@@ -106,6 +106,13 @@ impl Table {
         table
     }
 
+    /// All of it in one colour.
+    pub fn styled(mut self, style: Style) -> Self {
+        let cells = self.rows.iter_mut().flatten();
+        cells.for_each(|cell| cell.style = style);
+        self
+    }
+
     /// One to be printed below this one, its columns in line with these.
     pub fn below(&self) -> Self {
         Self {

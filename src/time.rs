@@ -1,5 +1,5 @@
-//! Wall clocks and instants. The platform stores naive wall-clock times of one zone (Laravel's `app.timezone`); everything
-//! else is UTC. All rules about the two daylight-saving edges live here.
+//! Wall clocks and instants. The platform stores naive wall-clock times of one zone (Laravel's `app.timezone`);
+//! everything else is UTC. All rules about the two daylight-saving edges live here.
 
 mod words;
 
@@ -138,8 +138,8 @@ impl Zone {
     }
 }
 
-/// `YYYY-MM-DD HH:MM:SS`, with a fraction or no seconds where somebody wrote them by hand. Nothing else is a time, be it
-/// one to a person's eye: SQLite compares texts, and would not find it where it belongs.
+/// `YYYY-MM-DD HH:MM:SS`, with a fraction or no seconds where somebody wrote them by hand. Nothing else is a time, be
+/// it one to a person's eye: SQLite compares texts, and would not find it where it belongs.
 fn parse_digits(digits: &str) -> Option<NaiveDateTime> {
     let digits = digits.trim_end();
     let in_order = |wall: &NaiveDateTime| {

@@ -42,8 +42,8 @@ pub fn of_ledger(db: &mut Db, error: anyhow::Error) -> anyhow::Error {
     ledger::columns::check(&lacking).err().unwrap_or(error)
 }
 
-/// A message that cannot be made: it names the operator's own template, and the line. Those were tried when the settings
-/// were read; what still fails is theirs, too.
+/// A message that cannot be made: it names the operator's own template, and the line. Those were tried when the
+/// settings were read; what still fails is theirs, too.
 pub fn unrenderable(error: anyhow::Error) -> anyhow::Error {
     exit::error(Exit::Config, format!("{error:#}"))
 }

@@ -11,6 +11,7 @@ mod people;
 mod rights;
 mod signs;
 mod starts;
+mod told;
 mod whatsapp;
 
 use anyhow::Result;

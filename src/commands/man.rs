@@ -44,8 +44,8 @@ fn name(command: &Command) -> &str {
     full.unwrap_or_else(|| command.get_name())
 }
 
-/// What follows the options in the help becomes sections of its own, since clap_mangen would fill its lines; and its synopsis
-/// would leave out the values, and its options would have the arguments among them.
+/// What follows the options in the help becomes sections of its own, since clap_mangen would fill its lines; and its
+/// synopsis would leave out the values, and its options would have the arguments among them.
 fn page(command: &Command) -> Result<String> {
     let version = env!("CARGO_PKG_VERSION");
     let man = |command| clap_mangen::Man::new(command).source(format!("reminders {version}"));

@@ -7,7 +7,6 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
 use chrono::{SubsecRound, Utc};
-use clap::{CommandFactory, error::ErrorKind};
 use log::error;
 
 use self::{
@@ -29,11 +28,6 @@ use crate::{
 
 pub fn run(config: &Config, args: &cli::Preview) -> Result<Exit> {
     let wants = |channel| args.channel.is_none_or(|only| only == channel);
-    if args.html.is_some() && !wants(Channel::Mail) {
-        let text = "--html is of the mail: it cannot be used with --channel whatsapp";
-        let error = cli::Cli::command().error(ErrorKind::ArgumentConflict, text);
-        error.exit();
-    }
     let now = args.now.unwrap_or_else(Utc::now).trunc_subsecs(0);
     let scene = match args.sample {
         true => Scene::made_up(config, args, now),

@@ -108,7 +108,8 @@ fn weigh(done: Result<Exit>, settings: Exit) -> Result<Exit> {
         .map_err(|error| exit::at_least(settings, error))
 }
 
-/// Says what is wrong with the settings of a channel, before anything else can go wrong; the other channel does its work.
+/// Says what is wrong with the settings of a channel, before anything else can go wrong; the other channel does its
+/// work.
 fn complain(config: &Config) -> Exit {
     let problems = config.problems();
     for problem in &problems {

@@ -10,7 +10,9 @@ use crate::{
     ledger::{self, history},
     legacy,
     platform::{
-        self, facts,
+        self,
+        coming::Coming,
+        facts,
         standing::Standing,
         upcoming,
         view::{self, Platform},
@@ -26,8 +28,8 @@ const TITLE: usize = 60;
 
 /// What there is to read in this database.
 pub struct Ground {
-    /// The platform's tables; `None` where they are not ours to read: an operator's own view stands before them, or this
-    /// database user may see no more than the view.
+    /// The platform's tables; `None` where they are not ours to read: an operator's own view stands before them, or
+    /// this database user may see no more than the view.
     pub platform: Option<Platform>,
     pub has_view: bool,
     pub has_ledger: bool,
@@ -58,6 +60,12 @@ impl Ground {
             has_ledger: has(ledger::TABLE),
             has_log: has(legacy::TABLE),
         })
+    }
+
+    /// Who takes part in what is to come: by the view, or by what `migrate` would make it of.
+    pub fn coming(&self, db: &Db) -> Coming {
+        let unmade = self.platform.as_ref().filter(|_| !self.has_view);
+        Coming::new(db, unmade)
     }
 }
 

@@ -1,4 +1,5 @@
-//! `templates`: the built-in texts as files to be edited, and a trial of the edited ones. Needs neither settings nor database.
+//! `templates`: the built-in texts as files to be edited, and a trial of the edited ones. Needs neither settings nor
+//! database.
 
 use std::{
     fmt,

@@ -54,8 +54,8 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
-/// Each promises more than the one before. The names are PostgreSQL's; MySQL calls the last `VERIFY_IDENTITY`, and its libraries cannot be
-/// made to keep it here.
+/// Each promises more than the one before. The names are PostgreSQL's; MySQL calls the last `VERIFY_IDENTITY`, and its
+/// libraries cannot be made to keep it here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TlsMode {
     Disable,

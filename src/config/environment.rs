@@ -21,8 +21,8 @@ pub const PLATFORM: &str = "config/app.php";
 
 /// Everything that is set, nearest first: the real environment, then the env files in the order they were named.
 pub struct Environment {
-    /// The folder of the first env file beside which there is a `config/app.php`; without one that of the first env file,
-    /// or of the first that this one names; else the working directory.
+    /// The folder of the first env file beside which there is a `config/app.php`; without one that of the first env
+    /// file, or of the first that this one names; else the working directory.
     pub project: PathBuf,
     layers: Vec<Layer>,
 }

@@ -13,8 +13,9 @@ use std::marker::PhantomData;
 
 use super::Backend;
 
-/// `CASE id WHEN … THEN … END`: each row's own value, by the row's id. For the rows listed, and no others: where all of them
-/// have the same value it is just that. Many values are halved again and again, so that no row is compared with all ids.
+/// `CASE id WHEN … THEN … END`: each row's own value, by the row's id. For the rows listed, and no others: where all of
+/// them have the same value it is just that. Many values are halved again and again, so that no row is compared with
+/// all ids.
 #[derive(Debug, Clone)]
 pub struct ByRow<ST, T> {
     values: Vec<(i64, T)>,

@@ -36,7 +36,8 @@ pub const DIALECT: Dialect = Dialect {
     },
     now: Some("SELECT date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s') AS name"),
     skip_locked: " FOR UPDATE SKIP LOCKED",
-    // A ledger that is empty for the planner would be read as a whole for each participant, while another host fills it.
+    // A ledger that is empty for the planner would be read as a whole for each participant, while another host fills
+    // it.
     by_unique_key: "FORCE INDEX (session_reminder_deliveries_unique)",
     mistyped: Some(|view| {
         format!(
@@ -67,10 +68,10 @@ pub const DIALECT: Dialect = Dialect {
     },
 };
 
-/// Diesel sets the zone to UTC: set back, the `TIMESTAMP` columns have the digits that Laravel wrote. READ COMMITTED, so
-/// that reading the platform's tables locks nothing in them. Whatever does not fit a column is to be an error. A host
-/// that vanishes in the middle of a transaction keeps its rows locked no longer than their lease, and nobody waits long for
-/// a lock, be it of a row or of a whole table (a day, if nothing is said).
+/// Diesel sets the zone to UTC: set back, the `TIMESTAMP` columns have the digits that Laravel wrote. READ COMMITTED,
+/// so that reading the platform's tables locks nothing in them. Whatever does not fit a column is to be an error. A
+/// host that vanishes in the middle of a transaction keeps its rows locked no longer than their lease, and nobody waits
+/// long for a lock, be it of a row or of a whole table (a day, if nothing is said).
 const SESSION: &str =
     "SET SESSION time_zone = DEFAULT, sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION',
     innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, wait_timeout = 150; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;";

@@ -82,10 +82,10 @@ END $$;"
     },
 };
 
-/// Diesel sets the zone to UTC: set back, a platform's `timestamptz` columns read as Laravel reads them. Dates are to be
-/// read as text in one way. A commit is to be on the disk when it returns: a record that a power cut undoes would send a
-/// reminder twice. Compiling a query takes longer than running ours, and plans for the values at hand are no better. Nobody
-/// waits for ever, and a host that vanishes in the middle of a transaction locks nothing for long.
+/// Diesel sets the zone to UTC: set back, a platform's `timestamptz` columns read as Laravel reads them. Dates are to
+/// be read as text in one way. A commit is to be on the disk when it returns: a record that a power cut undoes would
+/// send a reminder twice. Compiling a query takes longer than running ours, and plans for the values at hand are no
+/// better. Nobody waits for ever, and a host that vanishes in the middle of a transaction locks nothing for long.
 const SESSION: &str = "SET TIME ZONE DEFAULT; SET DateStyle = 'ISO, YMD';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
     SET jit = off; SET plan_cache_mode = force_generic_plan; SET lock_timeout = '10s';

@@ -47,8 +47,9 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// The ledger. `scheduled_at` holds the platform's digits, all other times are UTC. `lead_minutes` of a correction is
-    /// no lead but its number, -1, -2, … for the same session, user and channel: a session can be moved there and back.
+    /// The ledger. `scheduled_at` holds the platform's digits, all other times are UTC. `lead_minutes` of a correction
+    /// is no lead but its number, -1, -2, … for the same session, user and channel: a session can be moved there and
+    /// back.
     session_reminder_deliveries (id) {
         id -> BigInt,
         course_session_id -> BigInt,

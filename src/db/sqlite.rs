@@ -96,9 +96,9 @@ pub fn make(path: &Path) -> Result<SqliteConnection> {
     Ok(db)
 }
 
-/// A write-ahead-log database makes two files whenever it is opened and deletes them at the end. When it has no log (every
-/// writer has gone), its main file is complete and may be read as it is. Should a writer come at that very moment, the
-/// look may be wrong: use it only to decide whether to look again properly, a minute later or now.
+/// A write-ahead-log database makes two files whenever it is opened and deletes them at the end. When it has no log
+/// (every writer has gone), its main file is complete and may be read as it is. Should a writer come at that very
+/// moment, the look may be wrong: use it only to decide whether to look again properly, a minute later or now.
 pub fn glance(path: &Path) -> Option<SqliteConnection> {
     let rests = is_wal(path) && !has_log(path);
     if rests {

@@ -21,9 +21,9 @@ type Transactions = <Db as Connection>::TransactionManager;
 const TRIES: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Runs `work` in a transaction, and again from its beginning when another host's transaction has spoilt it: a deadlock, or
-/// a row that both made at the same moment. (Servers tell these apart in their own languages; what is wrong for good is
-/// wrong again.)
+/// Runs `work` in a transaction, and again from its beginning when another host's transaction has spoilt it: a
+/// deadlock, or a row that both made or claimed at the same moment. (Servers tell these apart in their own languages;
+/// what is wrong for good is wrong again.)
 pub fn write<T>(db: &mut Db, mut work: impl FnMut(&mut Db) -> QueryResult<T>) -> QueryResult<T> {
     let _turn = turn(db);
     let began = Instant::now();
@@ -106,7 +106,8 @@ fn may_pass(db: &Db, error: &Error) -> bool {
     let lasting = match error {
         Error::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
         Error::DatabaseError(_, said) => is_lost(said.message()) || is_lasting(error),
-        Error::RollbackErrorOnCommit { .. } => false,
+        // The second: `work` itself has found that another host was faster.
+        Error::RollbackErrorOnCommit { .. } | Error::RollbackTransaction => false,
         _ => true,
     };
     !lasting && db.dialect().is_server()
@@ -120,7 +121,8 @@ pub(super) fn is_lasting(error: &Error) -> bool {
     }
 }
 
-/// By the words of MySQL's and MariaDB's libraries, the only thing by which Diesel lets a lost connection be known there.
+/// By the words of MySQL's and MariaDB's libraries, the only thing by which Diesel lets a lost connection be known
+/// there.
 fn is_lost(said: &str) -> bool {
     said.contains("has gone away") || said.starts_with("Lost connection")
 }

@@ -62,8 +62,8 @@ pub fn miss_started(
     Ok((missed, unknown))
 }
 
-/// The rows that meet a condition, without those that another host's transaction holds: nobody waits for a host that may
-/// have vanished. As conditions, a batch each; they are locked until the transaction ends.
+/// The rows that meet a condition, without those that another host's transaction holds: nobody waits for a host that
+/// may have vanished. As conditions, a batch each; they are locked until the transaction ends.
 fn unlocked(db: &mut Db, condition: impl Fn() -> Condition) -> QueryResult<Vec<Condition>> {
     if !db.dialect().is_server() {
         return Ok(vec![condition()]);
@@ -166,8 +166,9 @@ pub struct Recovered {
     pub unknown: usize,
 }
 
-/// Takes up the rows whose lease has ended, while it can be found out what became of them. They keep `rendered_at`: it marks what may have
-/// arrived, and makes a mail that is sent again the same mail. `in_doubt` may hold mails as `unknown` instead.
+/// Takes up the rows whose lease has ended, while it can be found out what became of them. They keep `rendered_at`: it
+/// marks what may have arrived, and makes a mail that is sent again the same mail. `in_doubt` may hold mails as
+/// `unknown` instead.
 pub fn recover(
     db: &mut Db,
     channel: Channel,

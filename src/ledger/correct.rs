@@ -1,7 +1,7 @@
 //! Those who were told of a start that is no longer so are told once more, by a row of kind `moved` or `cancelled`.
 //!
-//! What somebody was last told is the last `sent` row of their session and channel. A correction of it is a row that came
-//! after it; whatever became of that, there is no second one for the same change, unless it was cancelled unsent.
+//! What somebody was last told is the last `sent` row of their session and channel. A correction of it is a row that
+//! came after it; whatever became of that, there is no second one for the same change, unless it was cancelled unsent.
 
 pub mod replace;
 pub mod told;
@@ -124,8 +124,8 @@ const START: &str = "(SELECT p.scheduled_at FROM session_participants p
     WHERE p.session_id = session_reminder_deliveries.course_session_id
     AND p.user_id = session_reminder_deliveries.user_id LIMIT 1)";
 
-/// The rows that say what their user was last told, where that is wrong and not yet corrected. (In words of its own, for the
-/// ledger appears in it several times.)
+/// The rows that say what their user was last told, where that is wrong and not yet corrected. (In words of its own,
+/// for the ledger appears in it several times.)
 fn wrong(db: &Db, owed: &Owed) -> Condition {
     let told = ledger::course_session_id
         .eq(owed.session)

@@ -1,7 +1,7 @@
 //! What is due and has no row yet gets one, in a few set-based statements however many participants there are.
 //!
-//! "No row" is asked for as `coalesce((SELECT id … LIMIT 1), 0) < 1`: of a `NOT EXISTS`, planners make a read of the whole
-//! ledger, and of `IS NULL` the guess that hardly any row is left.
+//! "No row" is asked for as `coalesce((SELECT id … LIMIT 1), 0) < 1`: of a `NOT EXISTS`, planners make a read of the
+//! whole ledger, and of `IS NULL` the guess that hardly any row is left.
 
 mod find;
 mod insert;

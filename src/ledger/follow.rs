@@ -1,7 +1,7 @@
 //! Following up what Twilio has taken: the messages that it is to be asked about.
 //!
-//! A `sent` row that is to be looked at again has its time in `next_attempt_at`. No query here can mistake the many rows
-//! that were sent long ago for these: each begins at one of two indexes and ends at a bound of time.
+//! A `sent` row that is to be looked at again has its time in `next_attempt_at`. No query here can mistake the many
+//! rows that were sent long ago for these: each begins at one of two indexes and ends at a bound of time.
 
 pub mod learnt;
 pub mod looks;
@@ -91,8 +91,8 @@ pub fn any(db: &mut Db, scope: &Scope, zone: Zone, now: DateTime<Utc>) -> QueryR
     Ok(false)
 }
 
-/// Up to `limit` messages that Twilio is to be asked about; for a while no other pass asks about them. To be called in a
-/// transaction.
+/// Up to `limit` messages that Twilio is to be asked about; for a while no other pass asks about them. To be called in
+/// a transaction.
 pub fn take(
     db: &mut Db,
     scope: &Scope,

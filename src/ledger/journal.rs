@@ -128,8 +128,8 @@ where
 
 /// The newest rows by [`Delivery::at`], so many at most.
 ///
-/// Of all rows, those sent are read backwards from the last one of each channel, by their index; of those not sent, which are
-/// few, the recent ones are looked at, and all only where these are not enough.
+/// Of all rows, those sent are read backwards from the last one of each channel, by their index; of those not sent,
+/// which are few, the recent ones are looked at, and all only where these are not enough.
 pub fn newest(
     db: &mut Db,
     wanted: &Wanted,
@@ -216,8 +216,8 @@ pub fn of(db: &mut Db, ids: &[i64]) -> QueryResult<Vec<Delivery>> {
 }
 
 /// What happens to a row happens before its start or not long after: Twilio is asked until an hour later, and what an
-/// outage has kept waiting is missed when the outage is over. These bounds keep the queries below inside the index of states and
-/// starts, however many rows lie behind.
+/// outage has kept waiting is missed when the outage is over. These bounds keep the queries below inside the index of
+/// states and starts, however many rows lie behind.
 const FOLLOWED: Duration = Duration::hours(3);
 pub(super) const OUTAGE: Duration = Duration::days(30);
 /// Longer than anything happens to a row after it was sent: the longest lead, and what Twilio is asked after the start.

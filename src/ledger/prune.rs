@@ -1,11 +1,12 @@
 //! Deleting what is over.
 //!
-//! No later pass may write to anybody because a row is gone. Nothing is ever enqueued or corrected but for a start that is
-//! still ahead, so the rows of starts that are past bar nothing, with these exceptions, which stay:
+//! No later pass may write to anybody because a row is gone. Nothing is ever enqueued or corrected but for a start that
+//! is still ahead, so the rows of starts that are past bar nothing, with these exceptions, which stay:
 //!
-//! - rows of the last days: a pass looks back for starts that nobody was told of, and would take them for such. (The caller's
-//!   `before` is earlier than that.)
-//! - what says that somebody was last told another start than the one still ahead: without it, he would seem to expect that one.
+//! - rows of the last days: a pass looks back for starts that nobody was told of, and would take them for such. (The
+//!   caller's `before` is earlier than that.)
+//! - what says that somebody was last told another start than the one still ahead: without it, he would seem to expect
+//!   that one.
 //! - what remembers that somebody has told WhatsApp to stop where the platform could not be told.
 
 use chrono::NaiveDateTime;

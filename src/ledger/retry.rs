@@ -29,11 +29,12 @@ pub fn candidates(
         .load(db)
 }
 
-/// Makes rows that have failed, or of which nobody knows, `pending` again. To be called in the transaction that has looked at
-/// them; it is to be begun again where one of them is something else by now.
+/// Makes rows that have failed, or of which nobody knows, `pending` again. To be called in the transaction that has
+/// looked at them; it is to be begun again where one of them is something else by now.
 ///
-/// A row in doubt keeps `rendered_at` and `recipient`: by these a mail is the same mail again, and a WhatsApp message is
-/// looked for before it is sent. `attempts` goes on, since a record of an earlier attempt that comes late is told by it.
+/// A row in doubt keeps `rendered_at` and `recipient`: by these a mail is the same mail again, and a WhatsApp message
+/// is looked for before it is sent. `attempts` goes on, since a record of an earlier attempt that comes late is told by
+/// it.
 pub fn put_back(db: &mut Db, rows: &[i64], now: DateTime<Utc>) -> QueryResult<()> {
     // What was taken and not delivered is no attempt in doubt, and nothing that was sent.
     update(ledger::table.filter(ended(rows).and(ledger::sent_at.is_not_null())))

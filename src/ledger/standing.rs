@@ -17,7 +17,7 @@ use crate::{
 pub struct Standing {
     pub session_id: i64,
     pub user_id: i64,
-    pub lead_minutes: i32,
+    lead_minutes: i32,
     #[diesel(deserialize_as = Lossy)]
     pub scheduled_at: String,
     pub status: String,
@@ -26,6 +26,16 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Whether it is for that start and about that lead.
+    pub fn is_of(&self, start: &str, lead_minutes: i32, near_minutes: i32) -> bool {
+        self.scheduled_at == start && (self.lead_minutes - lead_minutes).abs() <= near_minutes
+    }
+
+    /// Whether it is still to be delivered.
+    pub fn is_open(&self) -> bool {
+        [status::PENDING, status::SENDING].contains(&self.status.as_str())
+    }
+
     pub fn is_due(&self, now: DateTime<Utc>) -> bool {
         self.next_attempt_at.is_none_or(|at| at <= now.naive_utc())
     }

@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection,
     connection::{InstrumentationEvent, SimpleConnection},
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     db::Db,
     outcome::{Fault, Outcome},
+    pass::budget::{self, Day},
     time::Zone,
 };
 
@@ -190,5 +191,20 @@ fn the_newest_rows_of_a_large_ledger_are_found_by_an_index() {
             panic!("one query")
         };
         assert!(plan.contains(index), "{plan}");
+    }
+}
+
+#[test]
+fn the_days_budget_has_room_when_it_says_so_and_not_a_moment_sooner() {
+    let mut db = ledger(2);
+    let sent = "UPDATE session_reminder_deliveries SET status = 'sent', sent_at = '2026-11-22 1' || user_id || ':00:00'";
+    db.batch_execute(sent).unwrap();
+    let day = Day::read(&mut db, Channel::Mail, 2, now()).unwrap();
+    let free = day.free.unwrap();
+    assert_eq!(free.to_rfc3339(), "2026-11-23T11:00:00+00:00");
+    for (milliseconds, room) in [(-1000, 0), (-1, 0), (0, 1), (700, 1)] {
+        let then = free + Duration::milliseconds(milliseconds);
+        let left = budget::of_the_day(&mut db, Channel::Mail, Some(2), then);
+        assert_eq!(left.unwrap(), room, "{milliseconds}");
     }
 }

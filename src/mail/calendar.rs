@@ -1,5 +1,5 @@
-//! The session as an iCalendar file (RFC 5545), to be attached to its mail. It holds nothing but what the mail says, and
-//! nobody's name or address but the sender's.
+//! The session as an iCalendar file (RFC 5545), to be attached to its mail. It holds nothing but what the mail says,
+//! and nobody's name or address but the sender's.
 
 use chrono::{DateTime, Utc};
 use icalendar::{Calendar, Component, Event as Entry, EventLike, EventStatus, Property};
@@ -114,8 +114,8 @@ fn uid(from: &Mailbox, session: i64) -> String {
     format!("session-{session}.{}", from.email)
 }
 
-/// Grows from one mail to the next, since a calendar leaves its entry as it is where the number is a smaller one. Seconds,
-/// counted from late enough to fit into 31 bits until 2088.
+/// Grows from one mail to the next, since a calendar leaves its entry as it is where the number is a smaller one.
+/// Seconds, counted from late enough to fit into 31 bits until 2088.
 fn sequence(date: DateTime<Utc>) -> u32 {
     u32::try_from(date.timestamp() - FIRST_SEQUENCE).unwrap_or_default()
 }

@@ -193,7 +193,8 @@ fn unbuilt(error: impl Display) -> Fault {
 /// Lines ended by CRLF and no other control characters: a bare CR, LF or NUL is forbidden in a mail (RFC 5321 2.3.8),
 /// and servers disagree on what it means.
 fn plain_lines(text: &str) -> String {
-    // Almost every text is plain, and a mail has thousands of characters: counted, where a search would have to stop at each.
+    // Almost every text is plain, and a mail has thousands of characters: counted, where a search would have to stop at
+    // each.
     if text
         .bytes()
         .filter(|byte| !matches!(byte, b' '..=b'~' | b'\n' | b'\t'))

@@ -1,8 +1,8 @@
 //! One SMTP session, driven phase by phase: `lettre`'s own transport hides in which phase it failed, and gives up the
 //! connection (and so the login) at every refused recipient.
 //!
-//! Where the server takes commands in groups, the commands of the next mail travel with the text of the one before, so that
-//! a mail costs one round trip. Only the mail whose text was written can be in doubt.
+//! Where the server takes commands in groups, the commands of the next mail travel with the text of the one before, so
+//! that a mail costs one round trip. Only the mail whose text was written can be in doubt.
 
 mod link;
 mod server;

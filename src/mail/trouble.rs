@@ -1,4 +1,5 @@
-//! What went wrong on an SMTP connection, read out of `lettre`'s errors and the server's replies; not yet what it means.
+//! What went wrong on an SMTP connection, read out of `lettre`'s errors and the server's replies; not yet what it
+//! means.
 
 use std::error::Error as _;
 use std::io::ErrorKind;

@@ -52,8 +52,8 @@ pub fn check_templates(folder: &Path) -> Vec<TemplateProblem> {
 }
 
 /// Renders every file of `folder`, and what is built in beside them, for sample sessions of each mode. A file that
-/// replaces nothing is a problem too: a misspelt name would otherwise silently do nothing. Fails when `folder` cannot be
-/// read.
+/// replaces nothing is a problem too: a misspelt name would otherwise silently do nothing. Fails when `folder` cannot
+/// be read.
 pub fn try_templates(folder: &Path) -> anyhow::Result<Vec<Tried>> {
     let templates = Templates::new(Some(folder))?;
     // The built-in names too: a folder that cannot be listed hides files that cannot be read.

@@ -18,8 +18,8 @@ const PLACE: usize = 300;
 /// A longer link is left out: cut, it would lead nowhere.
 const LINK: usize = 2_000;
 
-/// The variables of the templates. Every text is one line; what is unknown or does not apply is empty, so that `{% if %}`
-/// works on all of them. A name that is not in this table is an error.
+/// The variables of the templates. Every text is one line; what is unknown or does not apply is empty, so that
+/// `{% if %}` works on all of them. A name that is not in this table is an error.
 ///
 /// | variable | meaning | example |
 /// | --- | --- | --- |
@@ -27,12 +27,12 @@ const LINK: usize = 2_000;
 /// | `session` | the session's title, else the course's | `Turunan dan Integral` |
 /// | `course` | the course's title; empty when `session` says the same | `Kalkulus` |
 /// | `start` | the start in the participant's zone | `Senin, 23 November 2026 pukul 17.00 WIB` |
-/// | `old_start` | what was told before, when the session has been moved; else empty | `Senin, 23 November 2026 pukul 15.00 WIB` |
+/// | `old_start` | what was told before a move; else empty | `Senin, 23 November 2026 pukul 15.00 WIB` |
 /// | `date`, `time`, `zone` | the start's parts | `Senin, 23 November 2026`, `17.00`, `WIB` |
 /// | `remaining` | from now to the start | `1 jam` |
 /// | `duration` | of the session | `1 jam 30 menit` |
 /// | `link` | where to join; empty when `mode` is `offline` | `https://meet.example/x` |
-/// | `link_is_url` | true when `link` is one http or https address and nothing else: only then is it fit for an `href` | `true` |
+/// | `link_is_url` | true when `link` is one http or https address and no more: only then fit for an `href` | `true` |
 /// | `place` | where to go; empty when `mode` is `online` | `Ruang 3` |
 /// | `mode` | `online`, `offline`, `hybrid` or empty | `hybrid` |
 /// | `app_name`, `app_url` | `APP_NAME`, `APP_URL` | `Kursus Kita`, `https://kursus.example` |

@@ -6,8 +6,8 @@ use url::Url;
 use super::{News, context::Context};
 use crate::platform::Participant;
 
-/// The facts that this participant's mail tells, and nothing of any other participant. Every text but `notes` is one line;
-/// what is unknown is empty.
+/// The facts that this participant's mail tells, and nothing of any other participant. Every text but `notes` is one
+/// line; what is unknown is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub is_cancelled: bool,

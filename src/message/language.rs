@@ -28,8 +28,8 @@ const MONTHS_EN: [&str; 12] = [
     "July", "August", "September", "October", "November", "December",
 ];
 
-/// The language a stored locale asks for: `id`, `in` (its name until 1989, which Java still writes), `id_ID`, `en-GB` …;
-/// `default` when it names none of ours.
+/// The language a stored locale asks for: `id`, `in` (its name until 1989, which Java still writes), `id_ID`, `en-GB`
+/// …; `default` when it names none of ours.
 pub fn choose(locale: Option<&str>, default: Locale) -> Locale {
     let locale = locale.unwrap_or_default().trim().to_lowercase();
     match locale.split(['_', '-', '.']).next() {

@@ -71,8 +71,8 @@ impl Templates {
         })
     }
 
-    /// `values`: those of a [`Context`](super::context::Context). Fails, naming file and line, when the template is broken
-    /// or says nothing.
+    /// `values`: those of a [`Context`](super::context::Context). Fails, naming file and line, when the template is
+    /// broken or says nothing.
     pub fn render(&self, name: &str, values: &Value) -> anyhow::Result<String> {
         let template = self.environment.get_template(name);
         let rendered = template.and_then(|template| template.render(values));
@@ -103,7 +103,8 @@ impl Templates {
         anyhow!("{place}{line}: {}{detail}", error.kind())
     }
 
-    /// The variables of a template that there are not, since the error itself does not name them, and those that there are.
+    /// The variables of a template that there are not, since the error itself does not name them, and those that there
+    /// are.
     fn unknown(&self, name: &str, values: &Value) -> Option<String> {
         let known: Vec<String> = values.try_iter().ok()?.map(|key| key.to_string()).collect();
         let global = |name: &String| self.environment.globals().any(|(known, _)| known == name);

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::outcome::{Fault, LOST, Outcome, TIMEOUT};
 
-/// So many connections broken in the middle of a delivery, or recipients refused for the same unknown reason, one after the
-/// other, and the next one would meet the same.
+/// So many connections broken in the middle of a delivery, or recipients refused for the same unknown reason, one after
+/// the other, and the next one would meet the same.
 const IN_A_ROW: u32 = 3;
 
 /// Knows what came last on a channel, and how often in a row.
@@ -20,9 +20,9 @@ pub struct Breaker {
 }
 
 impl Breaker {
-    /// The outcome of a delivery begun then as it is to be recorded, and why the channel stops, if it does. Refusals that
-    /// have been recorded as the recipient's before the third one came stay so: held with the channel they would come first
-    /// again, and might keep everybody else from ever being told.
+    /// The outcome of a delivery begun then as it is to be recorded, and why the channel stops, if it does. Refusals
+    /// that have been recorded as the recipient's before the third one came stay so: held with the channel they would
+    /// come first again, and might keep everybody else from ever being told.
     pub fn weigh(&mut self, outcome: Outcome, begun: Instant) -> (Outcome, Option<Fault>) {
         match outcome {
             Outcome::Refused(fault) => self.refused(fault),

@@ -41,7 +41,8 @@ impl Change {
     }
 }
 
-/// Whether WhatsApp has the words: without an approved template for a kind, nobody hears of it who has not just written.
+/// Whether WhatsApp has the words: without an approved template for a kind, nobody hears of it who has not just
+/// written.
 pub fn can_tell(config: &Config, channel: Channel, kind: Kind) -> bool {
     match (channel, &config.whatsapp) {
         (Channel::Whatsapp, config::Channel::On(whatsapp)) => {

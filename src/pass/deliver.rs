@@ -1,5 +1,5 @@
-//! Both channels side by side, each in its own thread with its own connection to the database, so that neither waits for
-//! the other. While they work, every minute brings what has become due meanwhile.
+//! Both channels side by side, each in its own thread with its own connection to the database, so that neither waits
+//! for the other. While they work, every minute brings what has become due meanwhile.
 
 mod shift;
 
@@ -32,8 +32,8 @@ use crate::{
 /// A long pass looks for new work this often.
 const ROUND: Duration = Duration::from_secs(60);
 
-/// Before everything else that is due gets its rows, the channels have the database for themselves until they have begun
-/// with the nearest, and no longer than this.
+/// Before everything else that is due gets its rows, the channels have the database for themselves until they have
+/// begun with the nearest, and no longer than this.
 const START: Duration = Duration::from_millis(250);
 
 /// Fewer deliveries than this are done before a person could watch them.

@@ -1,6 +1,7 @@
 //! What a pass would do now, without doing it.
 
 mod corrected;
+mod narrow;
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,8 +10,9 @@ use diesel::QueryResult;
 use serde::Serialize;
 
 use self::corrected::Corrected;
-use super::{Pass, due, line, roster, summary::Summary, take, window::Window};
+use super::{Pass, budget, due, line, roster, summary::Summary, take, window::Window};
 use crate::{
+    config,
     db::{AT_ONCE, Db},
     ledger::{self, Channel, Kind, Standing, claim, enqueue::Due, status},
     platform::{self, Participant},
@@ -99,18 +101,6 @@ impl Plan {
             }),
         }
     }
-
-    /// `--limit`: the first ones only.
-    fn cut(&mut self, limit: usize) {
-        let beyond = self.reminders.drain(limit.min(self.reminders.len())..);
-        self.skipped.extend(beyond.map(|one| Skipped {
-            session_id: one.session_id,
-            user_id: one.user_id,
-            channel: one.channel,
-            scheduled_at: one.scheduled_at,
-            reason: format!("beyond --limit {limit}"),
-        }));
-    }
 }
 
 /// Looks at everybody in the windows, and at what waits to be tried again. Reads only.
@@ -128,6 +118,13 @@ pub fn plan(db: &mut Db, pass: &Pass, limit: Option<usize>) -> QueryResult<Plan>
     let corrected = Corrected::plan(db, pass, now, &mut plan)?;
     for window in pass.windows() {
         due(db, pass, &window, &corrected, now, &mut plan)?;
+    }
+    plan.nearest_first();
+    if let config::Channel::On(mail) = &pass.config.mail
+        && let Some(max) = mail.max_per_day
+    {
+        let left = budget::of_the_day(db, Channel::Mail, usize::try_from(max).ok(), now)?;
+        plan.spend(max, left);
     }
     plan.cut(limit.unwrap_or(usize::MAX));
     Ok(plan)
@@ -209,10 +206,9 @@ impl Rows {
 
     /// The row that keeps this reminder from being made again.
     fn standing(&self, to: &Participant, due: &Due) -> Option<&Standing> {
-        let near = |lead: i32| (lead - due.lead_minutes).abs() <= due.near_minutes;
         let rows = self.0.get(&(to.session_id, to.user_id))?;
         rows.iter()
-            .find(|row| row.scheduled_at == to.scheduled_at && near(row.lead_minutes))
+            .find(|row| row.is_of(&to.scheduled_at, due.lead_minutes, due.near_minutes))
     }
 }
 

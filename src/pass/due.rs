@@ -83,7 +83,8 @@ enum Glance {
     Owed,
 }
 
-/// Looks for what is due or was overlooked. Reads only, and as little as possible: this is all that an idle minute costs.
+/// Looks for what is due or was overlooked. Reads only, and as little as possible: this is all that an idle minute
+/// costs.
 fn glance(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<Glance> {
     let since = ledger::began(db)?.map(|began| began.max(now - FORGOTTEN));
     let mut channels = pass.channels();

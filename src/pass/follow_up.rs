@@ -1,5 +1,5 @@
-//! Follows up what Twilio has taken, without a webhook: it is asked now and then what became of each message, until that
-//! is known or the session starts.
+//! Follows up what Twilio has taken, without a webhook: it is asked now and then what became of each message, until
+//! that is known or the session starts.
 
 use std::{
     collections::BTreeMap,

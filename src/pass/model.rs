@@ -1,5 +1,5 @@
-//! A row's life as a model, held against the real queries: two hosts and a platform do things in random order, while the
-//! clock runs and jumps; after each step [`rules`] says whether the ledger may look as it does.
+//! A row's life as a model, held against the real queries: two hosts and a platform do things in random order, while
+//! the clock runs and jumps; after each step [`rules`] says whether the ledger may look as it does.
 //!
 //! A failing story is told again with `REMINDERS_TEST_SEED`, which the test prints.
 
@@ -90,7 +90,8 @@ impl Story {
         }
     }
 
-    /// The sessions begin, and every row of theirs comes to its end, at the latest after the hour in which Twilio is asked.
+    /// The sessions begin, and every row of theirs comes to its end, at the latest after the hour in which Twilio is
+    /// asked.
     fn end(&mut self) {
         let starts = |world: &mut World| world.ledger().into_iter().map(|row| row.start);
         let last = starts(&mut self.world).max();

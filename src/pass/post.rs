@@ -1,5 +1,5 @@
-//! The line of mail: where a mail's commands can travel with the text of the one before, it is composed before that text
-//! leaves.
+//! The line of mail: where a mail's commands can travel with the text of the one before, it is composed before that
+//! text leaves.
 
 use std::{sync::Arc, time::Duration};
 

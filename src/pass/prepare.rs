@@ -1,5 +1,5 @@
-//! Before anything is delivered: what a dead pass left, what is due now, what can no longer be told. One transaction; where
-//! much is due, it only brings the nearest of it, and the rest follows while that is delivered.
+//! Before anything is delivered: what a dead pass left, what is due now, what can no longer be told. One transaction;
+//! where much is due, it only brings the nearest of it, and the rest follows while that is delivered.
 
 mod miss;
 
@@ -37,7 +37,8 @@ enum Step {
     Rest,
 }
 
-/// Brings the ledger up to now. The nearest sessions have their rows then; true where the rest is left to [`enqueue_rest`].
+/// Brings the ledger up to now. The nearest sessions have their rows then; true where the rest is left to
+/// [`enqueue_rest`].
 pub fn run(db: &mut Db, pass: &Pass, channels: &mut Channels) -> QueryResult<bool> {
     let now = pass.clock.now();
     write(db, pass, channels, |db, brought| {
@@ -112,8 +113,8 @@ fn recover(
     Ok(())
 }
 
-/// Gives reminders that are due their rows; whether there may be more. A session is never divided between two steps: where
-/// some have rows, nobody is overlooked.
+/// Gives reminders that are due their rows; whether there may be more. A session is never divided between two steps:
+/// where some have rows, nobody is overlooked.
 fn enqueue(
     db: &mut Db,
     pass: &Pass,
@@ -146,7 +147,8 @@ fn enqueue(
 fn announce(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<()> {
     let wall = pass.zone.wall(now);
     for session in legacy::unannounced(db, pass.legacy_lead(), now)? {
-        // In a transaction of its own: a log that refuses a session (its foreign key, an operator's own view) stops nobody.
+        // In a transaction of its own: a log that refuses a session (its foreign key, an operator's own view) stops
+        // nobody.
         match db.transaction(|db| legacy::announce(db, session, wall)) {
             Err(error @ Error::DatabaseError(SerializationFailure, _)) => return Err(error),
             // Another host is a moment ahead.

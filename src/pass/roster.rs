@@ -1,5 +1,5 @@
-//! The people of the next rows. They are looked up at the moment of each claim; while nobody else writes to the database,
-//! what was read a moment ago is what would be read now, and a look ahead saves most of the looking.
+//! The people of the next rows. They are looked up at the moment of each claim; while nobody else writes to the
+//! database, what was read a moment ago is what would be read now, and a look ahead saves most of the looking.
 
 use std::collections::{HashMap, HashSet};
 
@@ -57,7 +57,8 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// Makes [`Roster::find`] true for these rows, in the transaction that claims them; `ahead` has the rows after them.
+    /// Makes [`Roster::find`] true for these rows, in the transaction that claims them; `ahead` has the rows after
+    /// them.
     pub fn look(
         &mut self,
         db: &mut Db,

@@ -1,4 +1,5 @@
-//! Whom an enrollment alone would have told of a session, and a pass would not: where Laravel's log counts others than we do.
+//! Whom an enrollment alone would have told of a session, and a pass would not: where Laravel's log counts others than
+//! we do.
 
 use chrono::NaiveDateTime;
 use diesel::{QueryResult, QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
@@ -33,8 +34,8 @@ const JOINED: &str = "joined";
 const NOBODY: &str = "users.id";
 const STATUS: &str = "enrollments.status";
 
-/// How many people there are of each kind; `since`: when the log was written. (In SQL of its own, since the tables' columns
-/// are known only when it runs.)
+/// How many people there are of each kind; `since`: when the log was written. (In SQL of its own, since the tables'
+/// columns are known only when it runs.)
 pub fn differences(
     db: &mut Db,
     platform: &Platform,

@@ -1,4 +1,5 @@
-//! Who takes part in what, as `session_participants` says it, and who was told in vain, as `session_cancellations` does.
+//! Who takes part in what, as `session_participants` says it, and who was told in vain, as `session_cancellations`
+//! does.
 
 use std::{collections::HashMap, mem};
 
@@ -194,8 +195,8 @@ pub fn participants_of(
         .map(one_each)
 }
 
-/// The same of those who were told of these sessions, where these do not take place any more. Their `scheduled_at` is any
-/// start that they were told.
+/// The same of those who were told of these sessions, where these do not take place any more. Their `scheduled_at` is
+/// any start that they were told.
 pub fn told_in_vain(
     db: &mut Db,
     sessions: Vec<i64>,
@@ -238,7 +239,8 @@ pub fn starts_of(
     Ok(starts.into_iter().map(text).collect())
 }
 
-/// A participant whom an operator's own view lists twice (in neighbouring rows) is one, and has opted in if any row says so.
+/// A participant whom an operator's own view lists twice (in neighbouring rows) is one, and has opted in if any row
+/// says so.
 pub(super) fn one_each(mut participants: Vec<Participant>) -> Vec<Participant> {
     participants.dedup_by(|next, kept| {
         let same = (next.session_id, next.user_id) == (kept.session_id, kept.user_id);

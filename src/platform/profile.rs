@@ -1,5 +1,5 @@
-//! The profile of a user: the only thing of the platform that is ever written beside its log of reminders, and of it only the
-//! phone number, the opt-in and the time of the change.
+//! The profile of a user: the only thing of the platform that is ever written beside its log of reminders, and of it
+//! only the phone number, the opt-in and the time of the change.
 
 use anyhow::{Result, anyhow};
 use chrono::NaiveDateTime;

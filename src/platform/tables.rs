@@ -6,7 +6,8 @@ use diesel::QueryResult;
 
 use crate::db::{self, Db, ViewSql};
 
-/// The tables a reminder is made of, with the columns it cannot do without (the course's title apart: [`Platform::title_column`]).
+/// The tables a reminder is made of, with the columns it cannot do without (the course's title apart:
+/// [`Platform::title_column`]).
 const NEEDED: [(&str, &[&str]); 5] = [
     ("users", &["id", "name", "email"]),
     ("user_profiles", &["id", "user_id", "phone"]),

@@ -34,8 +34,8 @@ pub fn wrapped(cell: &Cell, indent: usize, columns: usize) -> Vec<String> {
         .collect()
 }
 
-/// A word wider than `room` in pieces that are not, cut before its wide characters: their languages write no blanks. A word
-/// of others stays whole, to be copied.
+/// A word wider than `room` in pieces that are not, cut before its wide characters: their languages write no blanks. A
+/// word of others stays whole, to be copied.
 pub fn pieces(word: &str, room: usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut rest, mut cut) = (word, 0);

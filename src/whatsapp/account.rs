@@ -106,8 +106,8 @@ impl Twilio {
         })
     }
 
-    /// Twilio has a host for each part of its API. Where `TWILIO_API_BASE` is not Twilio's own, one host stands for all:
-    /// a proxy, or a test.
+    /// Twilio has a host for each part of its API. Where `TWILIO_API_BASE` is not Twilio's own, one host stands for
+    /// all: a proxy, or a test.
     fn host(&self, part: &str) -> String {
         match self.base.as_str() {
             "https://api.twilio.com" => format!("https://{part}.twilio.com"),

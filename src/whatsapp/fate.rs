@@ -80,8 +80,8 @@ const DELETED: &str = "deleted";
 pub type Fates = HashMap<String, Fate>;
 
 impl Twilio {
-    /// What became of these messages, the oldest of which is from `since`, by the host's clock, as far as it can be learnt
-    /// now and before `until`. The error means that nothing could.
+    /// What became of these messages, the oldest of which is from `since`, by the host's clock, as far as it can be
+    /// learnt now and before `until`. The error means that nothing could.
     pub fn fates(
         &self,
         sids: &[String],

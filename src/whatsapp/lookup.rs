@@ -1,5 +1,5 @@
-//! Whether Twilio has taken a message whose answer never came. It knows no idempotency key, so its list of messages is the
-//! only witness.
+//! Whether Twilio has taken a message whose answer never came. It knows no idempotency key, so its list of messages is
+//! the only witness.
 
 use std::sync::PoisonError;
 
@@ -12,7 +12,8 @@ use crate::outcome::Outcome;
 const MAX_PAGES: usize = 20;
 
 impl Message {
-    /// Whether this may be the message that `trace` looks for. Its `date_sent` says nothing: it is null while it is queued.
+    /// Whether this may be the message that `trace` looks for. Its `date_sent` says nothing: it is null while it is
+    /// queued.
     fn fits(&self, trace: &Trace<'_>) -> bool {
         let sid = self.sid.as_deref();
         self.created()
@@ -34,8 +35,8 @@ impl Message {
 }
 
 impl Twilio {
-    /// The message, if Twilio has it; no message is found for two reminders of a pass. The error means that this cannot be
-    /// told now.
+    /// The message, if Twilio has it; no message is found for two reminders of a pass. The error means that this cannot
+    /// be told now.
     pub fn find(&self, trace: &Trace<'_>) -> Result<Option<Outcome>, Unread> {
         let (mut exact, other) = self
             .candidates(trace)?

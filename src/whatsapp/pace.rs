@@ -12,8 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Refused so often in a row, the channel stops.
 const REFUSALS: u32 = 3;
 
-/// A slot that is over for longer than this was slept through, by the process or by the machine: all who waited would go
-/// at once.
+/// A slot that is over for longer than this was slept through, by the process or by the machine: all who waited would
+/// go at once.
 const STALE: Duration = LOOK;
 
 /// Hands out slots at equal distances. Time in which nobody sent is not made up for: no bursts after idling.

@@ -1,5 +1,5 @@
-//! Each database server for itself, whichever database the other tests are run on: its story in short, or the word that it
-//! was not tested.
+//! Each database server for itself, whichever database the other tests are run on: its story in short, or the word that
+//! it was not tested.
 
 use std::{
     env,

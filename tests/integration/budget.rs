@@ -2,7 +2,7 @@
 
 use crate::{
     smtp::Smtp,
-    support::{Platform, START},
+    support::{NOW, Platform, START},
 };
 
 fn due(smtp: &Smtp, participants: i64) -> Platform {
@@ -80,4 +80,55 @@ fn the_nearest_sessions_come_first_where_the_days_budget_is_short() {
         "session_reminder_deliveries WHERE status = 'sent' GROUP BY course_session_id",
     );
     assert_eq!(sent, ["2|2"]);
+}
+
+#[test]
+fn a_dry_run_says_who_would_wait_for_the_days_budget() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 2).set("MAIL_MAX_PER_DAY", "3");
+    platform.send().succeeds();
+    platform.session(2, "2026-11-23 17:01:00");
+    platform.session(3, "2026-11-23 16:56:00");
+    let look = ["send", "--dry-run", "--now", NOW];
+    let text = platform.run(&look).succeeds().stdout;
+    for line in [
+        "mail waits: MAIL_MAX_PER_DAY=3 is reached: 3 wait",
+        "would send 1:",
+        "session 3 at 2026-11-23 16:56:00, user 1: p***@e***.org",
+        "session 3 at 2026-11-23 16:56:00, user 2: waits: MAIL_MAX_PER_DAY=3 is reached",
+        "session 2 at 2026-11-23 17:01:00, users 1, 2: waits: MAIL_MAX_PER_DAY=3 is reached",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let json = platform.run(&[&look[..], &["--format", "json"]].concat());
+    let json = json.succeeds().json();
+    let stopped = &json["channels"]["mail"]["stopped"];
+    assert!(stopped.as_str().unwrap().contains("3 wait"), "{stopped}");
+
+    platform.send().exits(75);
+    let sent = "session_reminder_deliveries WHERE status = 'sent' AND course_session_id > 1";
+    assert_eq!(platform.rows("course_session_id, user_id", sent), ["3|1"]);
+    let text = platform.run(&look).succeeds().stdout;
+    assert!(text.contains("would send nobody"), "{text}");
+}
+
+#[test]
+fn a_dry_run_counts_what_the_days_budget_leaves_of_both_channels_to_the_limit() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 3)
+        .set("MAIL_MAX_PER_DAY", "1")
+        .set("WHATSAPP_TRANSPORT", "file")
+        .set("WHATSAPP_FILE_DIR", "messages")
+        .set("TWILIO_WHATSAPP_FROM", "+14155550100");
+    for user in 1..=3 {
+        platform.opted_in(user, &format!("+628123456780{user}"));
+    }
+    let look = ["send", "--dry-run", "--now", NOW, "--limit", "3"];
+    let text = platform.run(&look).succeeds().stdout;
+    assert!(text.contains("would send 3:"), "{text}");
+    assert!(
+        text.contains("users 2, 3: waits: MAIL_MAX_PER_DAY=1"),
+        "{text}"
+    );
+    assert!(text.contains("user 3: beyond --limit 3"), "{text}");
 }

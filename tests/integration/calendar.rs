@@ -1,5 +1,5 @@
-//! The session as an entry of a calendar, attached to each mail: read from what the server got, by a library that did not
-//! write it.
+//! The session as an entry of a calendar, attached to each mail: read from what the server got, by a library that did
+//! not write it.
 
 use calcard::icalendar::{
     ICalendar, ICalendarComponent, ICalendarProperty as Name, ICalendarValue as Value,

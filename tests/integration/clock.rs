@@ -148,7 +148,8 @@ fn slow() -> (Smtp, Twilio, Platform) {
     (smtp, twilio, platform)
 }
 
-/// What is on its way when a pass is stopped comes again, as the same mail; what it had claimed beside is left to the heir.
+/// What is on its way when a pass is stopped comes again, as the same mail; what it had claimed beside is left to the
+/// heir.
 #[test]
 #[ignore = "waits for a lease to end: two minutes"]
 fn a_pass_that_stood_still_for_longer_than_its_leases_begins_nothing_with_them() {

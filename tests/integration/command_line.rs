@@ -18,6 +18,14 @@ use crate::{
 
 /// Runs it with a terminal as stdin, stdout and stderr; `None` where util-linux's `script` is not installed.
 fn on_a_terminal(platform: &Platform, arguments: &[&str]) -> Option<Run> {
+    on_a_terminal_with(platform, &[], arguments)
+}
+
+fn on_a_terminal_with(
+    platform: &Platform,
+    environment: &[(&str, &str)],
+    arguments: &[&str],
+) -> Option<Run> {
     if !Path::new("/usr/bin/script").exists() {
         eprintln!("SKIPPED: util-linux's script is not installed");
         return None;
@@ -35,6 +43,7 @@ fn on_a_terminal(platform: &Platform, arguments: &[&str]) -> Option<Run> {
         .env("PATH", "/usr/bin:/bin")
         .env("SHELL", "/bin/sh")
         .env("TERM", "xterm")
+        .envs(environment.iter().copied())
         .stdin(std::process::Stdio::null())
         .output()
         .unwrap();
@@ -93,6 +102,8 @@ fn a_wrong_command_line_exits_2_before_anything_is_read() {
         &["send", "--format", "xml"],
         &["-q", "-v", "send"],
         &["migrate", "--ledger"],
+        &["log", "--limit", "0"],
+        &["preview", "--html", "-", "--channel", "whatsapp"],
     ] {
         let run = platform.run(arguments).exits(2);
         assert_eq!(run.stdout, "");
@@ -125,6 +136,10 @@ fn a_number_that_is_none_is_named_with_what_it_should_be() {
         (
             &["log", "--limit", "-1"],
             "'-1' for '--limit <N>': give a number, such as 50",
+        ),
+        (
+            &["log", "--limit", "0"],
+            "'0' for '--limit <N>': give 1 or more",
         ),
     ] {
         let run = platform.run(arguments).exits(2);
@@ -269,6 +284,33 @@ fn a_dry_run_counts_those_whom_it_skips_for_the_same_reason() {
         json.succeeds().json()["skipped"].as_array().unwrap().len(),
         14
     );
+}
+
+#[test]
+fn a_dry_run_has_colours_on_a_terminal_alone() {
+    let smtp = Smtp::start();
+    let platform = Platform::due(&smtp).set("REMINDER_REDIRECT_MAIL", "try@example.net");
+    platform.session(2, START);
+    platform
+        .run(&["send", "--now", NOW, "--session", "2"])
+        .succeeds();
+    let look = ["send", "--dry-run", "--now", NOW];
+    let Some(seen) = on_a_terminal(&platform, &look) else {
+        return;
+    };
+    let (green, yellow, faint) = ("\u{1b}[32m", "\u{1b}[33m", "\u{1b}[2m");
+    for coloured in [
+        format!("{green}would send 1:"),
+        format!("{green}mail"),
+        format!("{yellow}every mail goes to"),
+        format!("{faint}would skip 1:"),
+    ] {
+        assert!(seen.stdout.contains(&coloured), "{coloured:?}");
+    }
+    let plain = on_a_terminal_with(&platform, &[("NO_COLOR", "1")], &look).unwrap();
+    let piped = platform.run(&look).succeeds();
+    assert!(plain.stdout.contains("would send 1:"), "{}", plain.stdout);
+    assert!(!(plain.stdout + &piped.stdout).contains('\u{1b}'));
 }
 
 #[test]

@@ -38,7 +38,8 @@ fn course(smtp: &Smtp, twilio: &Twilio, participants: i64) -> Platform {
         .set("MAIL_CONNECTIONS", &CONNECTIONS.to_string())
         .set("TWILIO_CONNECTIONS", &CONNECTIONS.to_string());
     if platform.back_end() == BackEnd::Sqlite {
-        // As `migrate` makes it. Writers of a rollback journal can wait in vain where each commit takes a slow disk long.
+        // As `migrate` makes it. Writers of a rollback journal can wait in vain where each commit takes a slow disk
+        // long.
         platform.sql("PRAGMA journal_mode = WAL");
     }
     platform.session(1, START);
@@ -184,4 +185,25 @@ fn a_host_that_vanishes_in_a_transaction_keeps_only_its_own_rows_from_the_others
     vanished.run("ROLLBACK").unwrap();
     platform.send_at("2026-11-23T16:03:00+07:00").succeeds();
     everybody_once(&smtp, &twilio, 20);
+}
+
+#[test]
+fn a_claim_that_another_host_was_faster_with_is_made_again() {
+    if BackEnd::chosen() != BackEnd::Postgres {
+        return;
+    }
+    let smtp = Smtp::start();
+    let platform = Platform::due(&smtp);
+    platform.participants(2..=5);
+    // As on a server to which SKIP LOCKED is a hint: the first row that is claimed has just gone to another host.
+    platform.sql(
+        "CREATE SEQUENCE claims;
+         CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF nextval('claims') = 1 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER lost BEFORE UPDATE ON session_reminder_deliveries FOR EACH ROW
+            WHEN (NEW.status = 'sending') EXECUTE FUNCTION lose()",
+    );
+    let run = platform.send().succeeds();
+    assert_eq!(run.complaints(), [""; 0]);
+    assert_eq!(smtp.mails().len(), 5);
 }

@@ -95,7 +95,6 @@ fn options_narrow_what_is_listed() {
         (&["--status", "failed,missed", "--session", "1"], 1),
         (&["--channel", "whatsapp"], 2),
         (&["--limit", "3"], 3),
-        (&["--limit", "0"], 0),
         // Session 2's, and what was learnt of session 1's WhatsApp message meanwhile.
         (&["--since", "2026-11-23T16:15:00+07:00"], 5),
         (&["--since", "2026-11-23"], 8),

@@ -1,4 +1,5 @@
-//! Passes of many minutes: one on a clock that runs sixty times as fast (libfaketime), one that waits for a true minute.
+//! Passes of many minutes: one on a clock that runs sixty times as fast (libfaketime), one that waits for a true
+//! minute.
 
 use std::{
     env,
@@ -26,8 +27,8 @@ fn slow(twilio: &Twilio, participants: i64) -> Platform {
     platform
 }
 
-/// Debian's package has the name of its program. Where it is missing this is said past the test's captured output, and is a
-/// failure where `REMINDERS_TEST_REQUIRE=all` asks for everything.
+/// Debian's package has the name of its program. Where it is missing this is said past the test's captured output, and
+/// is a failure where `REMINDERS_TEST_REQUIRE=all` asks for everything.
 fn has_faketime() -> bool {
     let tried = Command::new("faketime").args(["-f", "+0", "true"]).output();
     if tried.is_ok_and(|output| output.status.success()) {
@@ -40,8 +41,8 @@ fn has_faketime() -> bool {
     false
 }
 
-/// A pass in which a minute takes a second. What the program does by sleeping is as fast; how it waits for its threads is
-/// not, since Rust asks the kernel for that past the library: it only goes on when something happens.
+/// A pass in which a minute takes a second. What the program does by sleeping is as fast; how it waits for its threads
+/// is not, since Rust asks the kernel for that past the library: it only goes on when something happens.
 fn fast_pass(platform: &Platform) -> Child {
     let plain = platform.command(&["send", "--now", NOW, "--format", "json"]);
     let mut command = Command::new("faketime");

@@ -235,7 +235,8 @@ fn a_recipient_who_is_put_off_until_the_start_is_missed_with_the_last_reason() {
     platform.send_at("2026-11-23T17:10:00+07:00").succeeds();
 }
 
-/// The whole channel meets `reply`: nothing is sent by mail, WhatsApp goes on, and the next pass leaves the server alone.
+/// The whole channel meets `reply`: nothing is sent by mail, WhatsApp goes on, and the next pass leaves the server
+/// alone.
 #[track_caller]
 fn channel_down(smtp: &Smtp, configure: impl Fn(Platform) -> Platform, code: &str, cure: &str) {
     let twilio = Twilio::start();

@@ -1,4 +1,5 @@
-//! The built program against real databases, a real SMTP server and an HTTP server in Twilio's place. A file per subject.
+//! The built program against real databases, a real SMTP server and an HTTP server in Twilio's place. A file per
+//! subject.
 
 // A test that cannot go on says so by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -158,8 +158,8 @@ fn a_file_that_cannot_be_written_fails_no_pass_and_leaves_nothing_over() {
     assert!(!platform.files().iter().any(left), "{:?}", platform.files());
 }
 
-/// Debian has it in the package of its server. Where it is missing this is said past the test's captured output, and is a
-/// failure where `REMINDERS_TEST_REQUIRE=all` asks for everything.
+/// Debian has it in the package of its server. Where it is missing this is said past the test's captured output, and is
+/// a failure where `REMINDERS_TEST_REQUIRE=all` asks for everything.
 fn has_promtool() -> bool {
     if Command::new("promtool").arg("--version").output().is_ok() {
         return true;

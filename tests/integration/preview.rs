@@ -201,7 +201,7 @@ fn an_unknown_session_or_user_is_named_with_those_there_are() {
 }
 
 #[test]
-fn a_sample_needs_no_database_and_a_session_needs_migrate() {
+fn a_sample_needs_no_database() {
     let folder = tempfile::tempdir().unwrap();
     let settings = "MAIL_MAILER=log\nAPP_TIMEZONE=Asia/Makassar\nDB_CONNECTION=oracle\n";
     fs::write(folder.path().join(".env"), settings).unwrap();
@@ -216,10 +216,33 @@ fn a_sample_needs_no_database_and_a_session_needs_migrate() {
     ] {
         assert!(run.stdout.contains(text), "{text}");
     }
+}
 
-    let platform = Platform::untouched();
-    let run = platform.run(&["preview", "1"]).exits(78);
-    assert!(run.stderr.contains("reminders migrate"), "{}", run.stderr);
+#[test]
+fn before_migrate_the_platforms_tables_are_enough() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = Platform::untouched().mail(&smtp).whatsapp(&twilio);
+    platform.course();
+    platform.session(1, &wall_in(60));
+    platform.participant(34, "Budi Santoso", "budi@example.org");
+    let before = platform.contents();
+    for arguments in [&["preview"][..], &["preview", "1"], &["preview", "1", "34"]] {
+        let run = platform.run(arguments).succeeds();
+        assert!(run.stdout.contains("Pecahan"), "{}", run.stdout);
+    }
+    platform
+        .run(&["preview", "1", "34", "--kind", "moved"])
+        .succeeds();
+    let run = platform.run(&["preview", "99"]).exits(1);
+    assert!(run.stderr.contains("soon are 1"), "{}", run.stderr);
+    platform
+        .run(&["preview", "1", "--kind", "cancelled"])
+        .succeeds();
+    assert_eq!(platform.contents(), before, "nothing is written");
+    platform.sql("ALTER TABLE user_profiles DROP COLUMN whatsapp_opt_in");
+    platform.run(&["preview", "1", "34"]).succeeds();
+    let run = Platform::empty().run(&["preview", "1"]).exits(78);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
 }
 
 #[test]
@@ -261,9 +284,10 @@ fn the_html_part_goes_to_a_file_or_alone_to_stdout() {
         .run(&[&always[..], &["no/such/folder"]].concat())
         .exits(1);
     assert!(run.stderr.contains("no/such/folder"), "{}", run.stderr);
-    platform
+    let run = platform
         .run(&[&always[..], &["-", "--channel", "whatsapp"]].concat())
         .exits(2);
+    assert!(run.stderr.contains("Usage"), "{}", run.stderr);
 }
 
 #[test]

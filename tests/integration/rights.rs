@@ -1,4 +1,5 @@
-//! Database users with exactly the rights that `docs/databases.md` grants them: enough for every command, none too many.
+//! Database users with exactly the rights that `docs/databases.md` grants them: enough for every command, none too
+//! many.
 
 use std::sync::Arc;
 

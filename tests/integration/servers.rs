@@ -1,5 +1,5 @@
-//! Database servers of the tests' own: started when a test first asks for one, never one that was running before, and gone
-//! with the test's process, however that ends.
+//! Database servers of the tests' own: started when a test first asks for one, never one that was running before, and
+//! gone with the test's process, however that ends.
 //!
 //! ```ignore
 //! let server = Server::shared(BackEnd::Postgres);      // the one that all tests share
@@ -230,8 +230,8 @@ impl Server {
     }
 }
 
-/// A port that nobody listens on. It lies below those that the kernel gives to connections and to listeners that ask for
-/// any (from 32768 on), so that no other test takes it before the server does, or while the server is stopped.
+/// A port that nobody listens on. It lies below those that the kernel gives to connections and to listeners that ask
+/// for any (from 32768 on), so that no other test takes it before the server does, or while the server is stopped.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = (std::process::id() * 61 % 15_000) as u16;

@@ -1,5 +1,5 @@
-//! SIGTERM and SIGINT in the middle of a pass: it ends within five seconds, has accounted for what was on its way, and the
-//! next pass goes on at once.
+//! SIGTERM and SIGINT in the middle of a pass: it ends within five seconds, has accounted for what was on its way, and
+//! the next pass goes on at once.
 
 use std::{
     io::{Read, Write},

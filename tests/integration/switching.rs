@@ -1,5 +1,5 @@
-//! The guide docs/switching.md, typed step by step on a platform with the seed's tables. There is no PHP: what Laravel does is
-//! played by its rows.
+//! The guide docs/switching.md, typed step by step on a platform with the seed's tables. There is no PHP: what Laravel
+//! does is played by its rows.
 
 use std::{
     fs,

@@ -5,7 +5,7 @@
 //!     "whatsapp:+6281234567890" => Answer::error(400, 21610, "Attempt to send to unsubscribed recipient"),
 //!     _ => Answer::Created,
 //! });
-//! // … run the program with TWILIO_API_BASE = twilio.base(), TWILIO_SID = ACCOUNT_SID, TWILIO_AUTH_TOKEN = AUTH_TOKEN …
+//! // … run the program with TWILIO_API_BASE = twilio.base(), TWILIO_SID = ACCOUNT_SID, TWILIO_AUTH_TOKEN = AUTH_TOKEN
 //! assert_eq!(twilio.created()[0].body.as_deref(), Some("Halo Ani"));
 //! ```
 //!

@@ -1,5 +1,5 @@
-//! More reminders than are enqueued at once: the nearest sessions come first, and are delivered while the rest still gets its
-//! rows; what is not reached is said, and told by the next pass.
+//! More reminders than are enqueued at once: the nearest sessions come first, and are delivered while the rest still
+//! gets its rows; what is not reached is said, and told by the next pass.
 
 use crate::{
     smtp::{Phase, Reply, Smtp},

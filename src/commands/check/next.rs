@@ -3,16 +3,20 @@
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use super::{chain::Chain, database::Found};
+use super::{
+    chain::Chain,
+    database::Found,
+    told::{self, Next},
+};
 use crate::{
     config::Config,
     db::Db,
-    ledger::{self, Channel},
+    ledger::{self, Channel, Scope},
     message,
-    pass::{line, window::Window},
+    pass::{Pass, line},
     platform::{Participant, coming::Coming},
     text::one_line,
-    time::Zone,
+    time::{Clock, Zone},
 };
 
 /// Characters of a title.
@@ -26,9 +30,9 @@ pub fn look(
     zone: Zone,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let windows = Window::all(&config.reminder);
+    let pass = Pass::to_look(config, zone, Clock::starting_at(now, now), Scope::default());
     // Its reminder may be due already, but not be over.
-    let from = windows.last().map_or(now, |window| window.starts(now).0);
+    let (from, _) = pass.window();
     let Some((session, digits)) = coming.session(db, zone.wall(from), unreadable)? else {
         let text = "no coming session has a participant: nobody will be told";
         chain.warn("next", text);
@@ -46,12 +50,18 @@ pub fn look(
     if found.has_ledger {
         forget_stopped(db, &mut people)?;
     }
+    let next = Next {
+        session,
+        digits,
+        start,
+        people,
+    };
     let parts = [
-        title(&people),
+        title(&next.people),
         message::moment(config.reminder.locale, start, zone.0),
-        mails(config, &people),
-        whatsapp(config, &people),
-        told(config, &windows, start, zone, now),
+        mails(config, &next.people),
+        whatsapp(config, &next.people),
+        told::words(db, found, &pass, &next)?,
     ];
     chain.ok("next", parts.join(", "));
     Ok(())
@@ -79,8 +89,7 @@ fn title(people: &[Participant]) -> String {
 }
 
 fn mails(config: &Config, people: &[Participant]) -> String {
-    let reached = |to: &&Participant| line::recipient(Channel::Mail, to, config).is_ok();
-    match people.iter().filter(reached).count() {
+    match reached(config, people, Channel::Mail).count() {
         _ if config.mail.is_off() => "no mail (off)".to_owned(),
         1 => "1 mail".to_owned(),
         count => format!("{count} mails"),
@@ -88,31 +97,20 @@ fn mails(config: &Config, people: &[Participant]) -> String {
 }
 
 fn whatsapp(config: &Config, people: &[Participant]) -> String {
-    if config.whatsapp.is_off() {
-        return "no WhatsApp (off)".to_owned();
+    match reached(config, people, Channel::Whatsapp).count() {
+        _ if config.whatsapp.is_off() => "no WhatsApp (off)".to_owned(),
+        count => format!("{count} WhatsApp"),
     }
-    let opted_in = people.iter().filter(|to| to.opted_in());
-    let reached = opted_in.filter(|to| line::recipient(Channel::Whatsapp, to, config).is_ok());
-    format!("{} WhatsApp", reached.count())
 }
 
-/// When the next pass that tells of that start is, or the first one was.
-fn told(
+/// Those of them who can be told by a channel, and want to be.
+pub(super) fn reached<'a>(
     config: &Config,
-    windows: &[Window],
-    start: DateTime<Utc>,
-    zone: Zone,
-    now: DateTime<Utc>,
-) -> String {
-    let opens = || windows.iter().map(|window| window.opens(start));
-    let (word, at) = match opens().filter(|opens| *opens > now).min() {
-        Some(opens) => ("told at", opens),
-        None => ("due since", opens().max().unwrap_or(now)),
-    };
-    let is_same_day = zone.wall(at).date() == zone.wall(start).date();
-    let words = match is_same_day {
-        true => message::clock,
-        false => message::moment,
-    };
-    format!("{word} {}", words(config.reminder.locale, at, zone.0))
+    people: &'a [Participant],
+    channel: Channel,
+) -> impl Iterator<Item = &'a Participant> {
+    people.iter().filter(move |to| {
+        let wants = channel == Channel::Mail || to.opted_in();
+        wants && line::recipient(channel, to, config).is_ok()
+    })
 }

@@ -52,8 +52,8 @@ fn is_on(config: &Config, channel: Channel) -> bool {
     }
 }
 
-/// A pass leaves its time on this host, and one that has work leaves rows in the ledger; those of other hosts, and of other
-/// users of this one, are known by the ledger alone.
+/// A pass leaves its time on this host, and one that has work leaves rows in the ledger; those of other hosts, and of
+/// other users of this one, are known by the ledger alone.
 fn last(
     chain: &mut Chain,
     here: Option<DateTime<Utc>>,

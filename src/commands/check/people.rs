@@ -66,8 +66,8 @@ fn tell<'a>(
         ),
         wrong => {
             let of = format!("{wrong} of {count} in the coming {DAYS} days");
-            let users = few(&bad);
-            chain.warn(link, format!("{of} cannot be used (users {users}): {cure}"));
+            let who = few(&bad);
+            chain.warn(link, format!("{of} cannot be used ({who}): {cure}"));
         }
     }
 }
@@ -75,6 +75,9 @@ fn tell<'a>(
 fn few(people: &[&Contact]) -> String {
     let ids = people.iter().take(FEW).map(|one| one.user_id.to_string());
     let ids = ids.collect::<Vec<_>>().join(", ");
-    let more = if people.len() > FEW { " …" } else { "" };
-    format!("{ids}{more}")
+    match people.len() {
+        1 => format!("user {ids}"),
+        ..=FEW => format!("users {ids}"),
+        _ => format!("users {ids} …"),
+    }
 }

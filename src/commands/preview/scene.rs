@@ -1,18 +1,18 @@
 //! What is told, of which session, to whom and when.
 
 use anyhow::{Result, anyhow};
-use chrono::{DateTime, Duration, DurationRound, Utc};
+use chrono::{DateTime, Duration, DurationRound, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::{
     cli,
-    commands::session::{NAMED, not_among},
+    commands::session::{Ground, NAMED, not_among},
     config::Config,
     db::Db,
     ledger::{Channel, Kind, correct::told},
     message::{News, sample},
     pass::{take, window::Window},
-    platform::{self, Participant, standing::has_cancellations, upcoming},
+    platform::{self, Participant, coming::Coming, standing::has_cancellations},
     text::{list, one_line},
     time::{DIGITS, Zone},
 };
@@ -55,7 +55,7 @@ impl Scene {
     }
 
     /// # Errors
-    /// When there is no such session or participant; with 78 where the database needs `migrate`.
+    /// When there is no such session or participant; with 78 where this is no platform's database.
     pub fn find(
         db: &mut Db,
         config: &Config,
@@ -63,11 +63,14 @@ impl Scene {
         now: DateTime<Utc>,
     ) -> Result<Self> {
         let zone = platform::zone(config, db)?;
+        let ground = Ground::read(db)?;
+        let coming = ground.coming(db);
+        let windows = Window::all(&config.reminder);
         let session = match args.session {
             Some(session) => session,
-            None => next(db, config, zone, now)?,
+            None => next(db, &coming, &windows, zone, now)?,
         };
-        let somebody = somebody(db, session, args, now, zone)?;
+        let somebody = somebody(db, &coming, session, args, zone.wall(now))?;
         let participant = match &args.user {
             Some(_) => somebody,
             None => {
@@ -78,7 +81,6 @@ impl Scene {
         let digits = &participant.scheduled_at;
         let start = zone.parse(digits);
         let start = start.ok_or_else(|| anyhow!("session {session}: {}", take::no_time(digits)))?;
-        let windows = Window::all(&config.reminder);
         let at = args
             .now
             .map_or_else(|| moment(&windows, start, now), |_| now);
@@ -86,6 +88,8 @@ impl Scene {
         scene.session = Some(session);
         if args.user.is_some() {
             scene.user = Some(scene.participant.user_id);
+        }
+        if args.user.is_some() && ground.has_ledger {
             scene.mail = scene.news(db, Channel::Mail)?;
             scene.whatsapp = scene.news(db, Channel::Whatsapp)?;
         }
@@ -135,8 +139,8 @@ impl Scene {
     }
 }
 
-/// When the reminder of a start goes: as soon as the next window opens; now, where one is open, or all are over before the
-/// start. Of a start that is past, when its last window opened.
+/// When the reminder of a start goes: as soon as the next window opens; now, where one is open, or all are over before
+/// the start. Of a start that is past, when its last window opened.
 fn moment(windows: &[Window], start: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     if windows.iter().any(|window| window.holds(start, now)) {
         return now;
@@ -151,28 +155,32 @@ fn moment(windows: &[Window], start: DateTime<Utc>, now: DateTime<Utc>) -> DateT
 }
 
 /// The next session whose reminder may still go.
-fn next(db: &mut Db, config: &Config, zone: Zone, now: DateTime<Utc>) -> Result<i64> {
-    let windows = Window::all(&config.reminder);
+fn next(
+    db: &mut Db,
+    coming: &Coming,
+    windows: &[Window],
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> Result<i64> {
     let from = windows.last().map_or(now, |window| window.starts(now).0);
-    let just_before = zone.wall(from) - Duration::seconds(1);
-    let next = upcoming::next(db, just_before, 1)?;
-    next.first().copied().ok_or_else(|| {
+    let next = coming.session(db, zone.wall(from), &[])?;
+    next.map(|(session, _)| session).ok_or_else(|| {
         anyhow!(
             "no session whose reminder is still to go has a participant: name one, or use --sample"
         )
     })
 }
 
-/// The participant that was named, or any. A session that does not take place has only those who were told of it, and the
-/// start that they were told last.
+/// The participant that was named, or any. A session that does not take place has only those who were told of it, and
+/// the start that they were told last.
 fn somebody(
     db: &mut Db,
+    coming: &Coming,
     session: i64,
     args: &cli::Preview,
-    now: DateTime<Utc>,
-    zone: Zone,
+    now: NaiveDateTime,
 ) -> Result<Participant> {
-    let people = platform::participants_of_session(db, session)?;
+    let people = coming.participants(db, session)?;
     if !people.is_empty() {
         return choose(people, session, args.user.as_deref());
     }
@@ -181,7 +189,7 @@ fn somebody(
         false => Vec::new(),
     };
     if in_vain.is_empty() {
-        return Err(unknown(db, session, zone, now)?);
+        return Err(unknown(db, coming, session, now)?);
     }
     if args.kind != Kind::Cancelled {
         let text = "does not take place: see what is told of it with --kind cancelled";
@@ -194,8 +202,18 @@ fn somebody(
     Ok(somebody)
 }
 
-fn unknown(db: &mut Db, session: i64, zone: Zone, now: DateTime<Utc>) -> Result<anyhow::Error> {
-    let next = upcoming::next(db, zone.wall(now), NAMED)?;
+fn unknown(
+    db: &mut Db,
+    coming: &Coming,
+    session: i64,
+    now: NaiveDateTime,
+) -> Result<anyhow::Error> {
+    let mut next = Vec::new();
+    while next.len() < NAMED
+        && let Some((session, _)) = coming.session(db, now, &next)?
+    {
+        next.push(session);
+    }
     let wanted = format!("session {session} with a participant");
     Ok(not_among(&wanted, &next))
 }

@@ -1,5 +1,5 @@
-//! `send --dry-run --compare-log`: what the Laravel command has done in the last day, session by session, beside what passes
-//! would have done. Reads only, and also before `migrate`.
+//! `send --dry-run --compare-log`: what the Laravel command has done in the last day, session by session, beside what
+//! passes would have done. Reads only, and also before `migrate`.
 
 mod shown;
 mod why;
@@ -88,13 +88,12 @@ struct Would {
 /// Ends with 78 where this is no platform's database.
 pub fn compare(db: &mut Db, pass: &Pass) -> Result<Comparison> {
     let ground = Ground::read(db)?;
-    let unmade = ground.platform.as_ref().filter(|_| !ground.has_view);
     let now = pass.clock.start();
     let Some(window) = pass.legacy_window() else {
         anyhow::bail!("there is no lead to compare");
     };
     let look = Look {
-        coming: Coming::new(db, unmade),
+        coming: ground.coming(db),
         opted_out: match ground.has_ledger {
             true => ledger::opted_out(db)?,
             false => Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, iter};
 
+use anstyle::Style;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 
@@ -47,28 +48,27 @@ pub fn plan(plan: &Plan, pass: &Pass) -> String {
     let (from, to) = pass.window();
     let (from, to) = (pass.zone.wall(from), pass.zone.wall(to));
     let window = format!("sessions that start from {from} to {to} ({})", pass.zone.0);
-    let would_send = heading("would send", plan.reminders.len());
-    let head = iter::once(window)
-        .chain(off(pass))
-        .chain(held(plan))
-        .chain(summary::redirected(&pass.config.reminder))
-        .chain([would_send]);
+    let doubtful = held(plan).chain(summary::redirected(&pass.config.reminder));
     let parts = [
-        Some(table::prose(head).to_string()),
-        lines(plan.reminders.iter().map(planned)),
-        Some(heading("would skip", plan.skipped.len())),
-        lines(alike(&plan.skipped).into_iter().map(skipped)),
+        table::prose(iter::once(window).chain(off(pass))),
+        table::prose(doubtful).styled(table::DOUBTFUL),
+        heading("would send", plan.reminders.len(), table::GOOD),
+        lines(plan.reminders.iter().map(planned), table::GOOD),
+        heading("would skip", plan.skipped.len(), table::FAINT),
+        lines(alike(&plan.skipped).into_iter().map(skipped), table::FAINT),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("\n")
+    let parts = parts.iter().filter(|part| !part.is_empty());
+    parts.map(Table::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// A line per message, or several on a terminal that is narrow: the channel, and what there is to say.
-fn lines(messages: impl Iterator<Item = (&'static str, String)>) -> Option<String> {
+fn lines(messages: impl Iterator<Item = (&'static str, String)>, style: Style) -> Table {
     let mut table = Table::new();
     for (channel, prose) in messages {
-        table.row([Cell::new(""), Cell::new(channel), Cell::new(prose)]);
+        let channel = Cell::new(channel).styled(style);
+        table.row([Cell::new(""), channel, Cell::new(prose)]);
     }
-    (!table.is_empty()).then(|| table.to_string())
+    table
 }
 
 fn planned(one: &Planned) -> (&'static str, String) {
@@ -97,11 +97,10 @@ pub fn off<'a>(pass: &'a Pass) -> impl Iterator<Item = String> + 'a {
     Channel::ALL.into_iter().filter_map(off)
 }
 
-fn heading(what: &str, count: usize) -> String {
-    if count == 0 {
-        format!("{what} nobody")
-    } else {
-        format!("{what} {count}:")
+fn heading(what: &str, count: usize, style: Style) -> Table {
+    match count {
+        0 => table::prose([format!("{what} nobody")]).styled(table::FAINT),
+        _ => table::prose([format!("{what} {count}:")]).styled(style),
     }
 }
 

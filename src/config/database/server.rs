@@ -58,8 +58,8 @@ impl Server {
     }
 }
 
-/// The server that a URL's parts name, completed by the `DB_` variables as in Laravel: what the URL says wins. Without a
-/// URL they say all. `None` is a problem.
+/// The server that a URL's parts name, completed by the `DB_` variables as in Laravel: what the URL says wins. Without
+/// a URL they say all. `None` is a problem.
 pub fn read(reader: &mut Reader, kind: Kind, source: Source, parts: Parts) -> Option<Server> {
     // Those of another kind of database are meant for that one.
     let keys_count = Keys::are_of(reader, kind);

@@ -97,8 +97,9 @@ impl Asked<'_, '_> {
         }
     }
 
-    /// MariaDB's library, which speaks to MySQL too, cannot be told to insist on TLS: it stays in clear, silently, unless
-    /// it has a CA file. Then it verifies who signed the certificate; for which host it was signed it cannot be made to.
+    /// MariaDB's library, which speaks to MySQL too, cannot be told to insist on TLS: it stays in clear, silently,
+    /// unless it has a CA file. Then it verifies who signed the certificate; for which host it was signed it cannot be
+    /// made to.
     fn mysql_mode(&mut self, variable: &str, mode: TlsMode, has_ca: bool) -> TlsMode {
         match mode {
             TlsMode::Prefer if has_ca => TlsMode::VerifyCa,
@@ -200,8 +201,8 @@ fn modes(kind: Kind) -> &'static str {
     }
 }
 
-/// PostgreSQL's `allow` begins in clear, if the server lets it; the other way round is never worse. For MySQL PostgreSQL's
-/// words do too: its URLs are written with either.
+/// PostgreSQL's `allow` begins in clear, if the server lets it; the other way round is never worse. For MySQL
+/// PostgreSQL's words do too: its URLs are written with either.
 fn mode_of(kind: Kind, text: &str) -> Option<TlsMode> {
     let text = text.to_ascii_lowercase();
     match (text.as_str(), kind) {

@@ -17,7 +17,8 @@ pub struct Parts {
 
 impl Parts {
     /// Reads what follows the colon of the scheme, percent-encoded or not (RFC 3986 where it is). `None` where it is no
-    /// URL, or one that could be read in two ways: what is cut out of an unencoded password by mistake must not be used.
+    /// URL, or one that could be read in two ways: what is cut out of an unencoded password by mistake must not be
+    /// used.
     pub fn parse(rest: &str) -> Option<Parts> {
         let rest = rest.strip_prefix("//")?;
         let ends = rest.match_indices('@').map(|(end, _)| Some(end));

@@ -16,8 +16,8 @@ use crate::{
     pass::window::Window,
 };
 
-/// The corrections made at `now` take the place of the reminders of this window: those rows come to their end unsent, or are
-/// made at it, so that no later pass makes them.
+/// The corrections made at `now` take the place of the reminders of this window: those rows come to their end unsent,
+/// or are made at it, so that no later pass makes them.
 pub fn reminders(db: &mut Db, owed: &Owed, window: &Window, now: DateTime<Utc>) -> QueryResult<()> {
     let waiting = waiting_reminders(db, owed, window, now)?;
     for ids in waiting.chunks(AT_ONCE) {

@@ -35,8 +35,8 @@ impl Told {
     }
 }
 
-/// What the corrections among these rows correct, in their order; `None` for the others. It is the same however often a row
-/// is tried: what came before a row does not change.
+/// What the corrections among these rows correct, in their order; `None` for the others. It is the same however often a
+/// row is tried: what came before a row does not change.
 pub fn before(db: &mut Db, channel: Channel, rows: &[&Row]) -> QueryResult<Vec<Option<Told>>> {
     let corrections = || rows.iter().filter(|row| row.kind() != Kind::Reminder);
     if corrections().next().is_none() {

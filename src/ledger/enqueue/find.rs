@@ -30,8 +30,8 @@ pub fn any(db: &mut Db, due: &Due, channels: &[Channel]) -> QueryResult<bool> {
     Ok(!first.is_empty())
 }
 
-/// Whether [`any`] or [`sessions_without_rows`] may find somebody, in one look at the sessions of both: without an index
-/// on their starts, a look is all that an idle minute costs. `Some(true)` where [`any`] does.
+/// Whether [`any`] or [`sessions_without_rows`] may find somebody, in one look at the sessions of both: without an
+/// index on their starts, a look is all that an idle minute costs. `Some(true)` where [`any`] does.
 pub fn may_find(
     db: &mut Db,
     due: &Due,
@@ -60,7 +60,8 @@ pub fn may_find(
         .optional()
 }
 
-/// The sessions of the next reminders that are owed on one of the channels, nearest start first; of about so many reminders.
+/// The sessions of the next reminders that are owed on one of the channels, nearest start first; of about so many
+/// reminders.
 pub fn nearest(
     db: &mut Db,
     due: &Due,
@@ -91,8 +92,8 @@ pub struct Nearest {
     pub more: bool,
 }
 
-/// Sessions that start in the ranges, that have somebody to tell on these channels, and for whose start there is no row of
-/// the lead at all.
+/// Sessions that start in the ranges, that have somebody to tell on these channels, and for whose start there is no row
+/// of the lead at all.
 pub fn sessions_without_rows(
     db: &mut Db,
     due: &Due,

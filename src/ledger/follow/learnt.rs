@@ -90,8 +90,8 @@ fn again<'a>(
     }
 }
 
-/// Records what was learnt; how many rows have failed, and how many are sent again. A row that another pass has moved on
-/// meanwhile is left alone.
+/// Records what was learnt; how many rows have failed, and how many are sent again. A row that another pass has moved
+/// on meanwhile is left alone.
 pub fn record(db: &mut Db, learnt: &[Learnt], now: DateTime<Utc>) -> QueryResult<(usize, usize)> {
     let (mut failed, mut again) = (0, 0);
     for batch in learnt.chunks(AT_ONCE) {

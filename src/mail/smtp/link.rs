@@ -1,5 +1,5 @@
-//! One open connection: commands leave in groups where the server takes them so (RFC 2920), each reply is read within its
-//! limit and belongs to its own command.
+//! One open connection: commands leave in groups where the server takes them so (RFC 2920), each reply is read within
+//! its limit and belongs to its own command.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
@@ -228,8 +228,8 @@ fn is_ascii(envelope: &Envelope) -> bool {
     both.all(|address| address.user().is_ascii() && address.domain().is_ascii())
 }
 
-/// A mail with its leading dots doubled (RFC 5321 4.5.2) and its final dot, so that all leaves in one write: the end in a
-/// write of its own would wait for the server's delayed acknowledgement.
+/// A mail with its leading dots doubled (RFC 5321 4.5.2) and its final dot, so that all leaves in one write: the end in
+/// a write of its own would wait for the server's delayed acknowledgement.
 fn text(bytes: &[u8]) -> String {
     const LINE_WITH_DOT: &str = "\r\n.";
     let text = str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::from);

@@ -113,8 +113,8 @@ impl<'a> Shift<'a> {
         Ok(true)
     }
 
-    /// Whether there are reminders that still are to get their rows. Those that an interrupted pass leaves get them from the
-    /// next one.
+    /// Whether there are reminders that still are to get their rows. Those that an interrupted pass leaves get them
+    /// from the next one.
     pub fn enqueues(&self) -> bool {
         self.pass.enqueues.load(Ordering::Acquire) && !self.pass.interrupt.came()
     }

@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Coordinator<'_> {
-    /// Waits for an event where a line may have something to say, and takes all that have come meanwhile; not long when a signal
-    /// has come or a delivery takes too long.
+    /// Waits for an event where a line may have something to say, and takes all that have come meanwhile; not long when
+    /// a signal has come or a delivery takes too long.
     pub(super) fn hear(&mut self, events: &Receiver<Event>) {
         if self.opening + self.outstanding.len() == 0 {
             return;

@@ -175,6 +175,37 @@ fn what_is_due_is_told_now_and_what_is_over_is_not_next() {
 }
 
 #[test]
+fn what_was_told_is_not_said_to_be_due() {
+    let platform = untouched();
+    platform.run(&["migrate"]).succeeds();
+    platform.session(1, &wall_in(HOUR));
+    platform.participant(1, "Budi", "budi@example.org");
+    platform.opted_in(1, "081234567801");
+    says(&check(&platform), "next", "ok", "due since");
+    platform.run(&["send", "--channel", "mail"]).succeeds();
+    says(&check(&platform), "next", "ok", "due since");
+    platform.run(&["send"]).succeeds();
+    says(
+        &check(&platform),
+        "next",
+        "ok",
+        "1 WhatsApp, nobody left to tell",
+    );
+    platform.participant(2, "Siti", "siti@example.org");
+    says(&check(&platform), "next", "ok", "due since");
+}
+
+#[test]
+fn what_laravel_has_told_is_not_said_to_be_due() {
+    let platform = untouched();
+    platform.session(1, &wall_in(HOUR));
+    platform.participants(1..=2);
+    says(&check(&platform), "next", "ok", "due since");
+    platform.laravel_tells(1, &wall_in(0), 2);
+    says(&check(&platform), "next", "ok", "told by Laravel");
+}
+
+#[test]
 fn without_a_coming_session_nobody_will_be_told() {
     let platform = untouched();
     platform.session(1, START);
@@ -207,13 +238,13 @@ fn addresses_and_numbers_that_cannot_be_used_are_counted_and_named() {
         &report,
         "addresses",
         "warn",
-        "1 of 5 in the coming 7 days cannot be used (users 5)",
+        "1 of 5 in the coming 7 days cannot be used (user 5)",
     );
     says(
         &report,
         "phones",
         "warn",
-        "1 of 3 in the coming 7 days cannot be used (users 2)",
+        "1 of 3 in the coming 7 days cannot be used (user 2)",
     );
     assert!(
         !report.contains("nowhere") && !report.contains("0812"),

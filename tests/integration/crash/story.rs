@@ -191,7 +191,8 @@ impl Story {
         assert_eq!(numbers.len(), self.people / 2);
     }
 
-    /// At least once, and again at most as often as a delivery of it was left unrecorded; each time byte by byte the same.
+    /// At least once, and again at most as often as a delivery of it was left unrecorded; each time byte by byte the
+    /// same.
     fn everybody_has_their_mail(&self) {
         let mut mails = BTreeMap::new();
         for mail in self.smtp.mails() {

@@ -10,8 +10,8 @@ use std::{
 
 use super::programs::Owner;
 
-/// Holds the server as its child and reads orders from its standard input, a pipe whose other end only the test's process
-/// has: when that ends, the reading does too.
+/// Holds the server as its child and reads orders from its standard input, a pipe whose other end only the test's
+/// process has: when that ends, the reading does too.
 ///
 /// `$0` is the folder, `$1` the signal that ends the server at once, the rest the server's command line.
 const SCRIPT: &str = r#"

@@ -34,8 +34,8 @@ fn missing() -> Option<String> {
     })
 }
 
-/// As the distribution's, without its settings; nothing is left of it after a crash of the machine, and its time zone is not
-/// UTC, so that mistakes show.
+/// As the distribution's, without its settings; nothing is left of it after a crash of the machine, and its time zone
+/// is not UTC, so that mistakes show.
 fn start(port: u16, extra: &Extra) -> Keeper {
     let owner = Owner::new(&["mysql", "nobody"]);
     let (installer, mariadbd) = (find(&INSTALLER).unwrap(), find(&SERVER).unwrap());

@@ -35,7 +35,8 @@ fn missing() -> Option<String> {
     })
 }
 
-/// A server that nothing is left of after a crash of the machine, and whose time zone is not UTC, so that mistakes show.
+/// A server that nothing is left of after a crash of the machine, and whose time zone is not UTC, so that mistakes
+/// show.
 fn start(port: u16, extra: &Extra) -> Keeper {
     let owner = Owner::new(&["postgres", "nobody"]);
     let initdb = find(&["initdb"]).unwrap();

@@ -80,7 +80,8 @@ impl Owner {
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command.current_dir(&self.folder).env("HOME", &self.folder);
-        // MariaDB removes what earlier servers seem to have left in the folder for temporary files, that of others that run.
+        // MariaDB removes what earlier servers seem to have left in the folder for temporary files, that of others that
+        // run.
         command.env("TMPDIR", &self.folder);
         if let Some((user, group)) = self.ids {
             command.uid(user).gid(group);

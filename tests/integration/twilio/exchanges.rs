@@ -12,7 +12,8 @@ use super::{
 /// Names the file that each exchange is added to, a line of JSON; without it nothing is noted.
 const FILE: &str = "REMINDERS_TEST_EXCHANGES";
 
-/// Notes an exchange that was as Twilio's are: what a test scripted otherwise, or asked wrongly on purpose, is left out.
+/// Notes an exchange that was as Twilio's are: what a test scripted otherwise, or asked wrongly on purpose, is left
+/// out.
 pub fn note(request: &Request, response: &Response) {
     let Ok(path) = env::var(FILE) else { return };
     // The description is that of the messages.

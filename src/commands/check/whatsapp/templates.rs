@@ -74,8 +74,8 @@ fn named<'a>(config: &Config, whatsapp: &'a config::Whatsapp) -> Vec<Named<'a>> 
     kinds.into_iter().flat_map(of_kind).collect()
 }
 
-/// Who gets the template for all: those whose language has none of its own, and of two such languages most people have the
-/// one of REMINDER_LOCALE.
+/// Who gets the template for all: those whose language has none of its own, and of two such languages most people have
+/// the one of REMINDER_LOCALE.
 fn rest(sids: &ContentSids, most: Locale) -> Option<Locale> {
     match (&sids.id, &sids.en) {
         (None, None) => Some(most),

@@ -1,0 +1,55 @@
+//! What of a plan one pass delivers: the nearest starts first, as far as the day's budget of mails and `--limit` go.
+
+use std::mem;
+
+use super::{Plan, Planned, Skipped};
+use crate::ledger::Channel;
+
+impl Plan {
+    /// In the order in which a pass claims.
+    pub fn nearest_first(&mut self) {
+        self.reminders
+            .sort_by(|a, b| a.scheduled_at.cmp(&b.scheduled_at));
+    }
+
+    /// The day's budget, of which so many mails are left.
+    pub fn spend(&mut self, max_per_day: u32, mut left: usize) {
+        let is_mail = |one: &Planned| one.channel == Channel::Mail.name();
+        let mails = self.reminders.iter().filter(|one| is_mail(one)).count();
+        let waiting = mails.saturating_sub(left);
+        if waiting == 0 {
+            return;
+        }
+        let reached = format!("MAIL_MAX_PER_DAY={max_per_day} is reached");
+        let why = format!("waits: {reached}");
+        self.keep(|one| !is_mail(one) || take(&mut left), &why);
+        self.held
+            .push((Channel::Mail, format!("{reached}: {waiting} wait")));
+    }
+
+    /// `--limit`.
+    pub fn cut(&mut self, limit: usize) {
+        let mut left = limit;
+        self.keep(|_| take(&mut left), &format!("beyond --limit {limit}"));
+    }
+
+    fn keep(&mut self, keeps: impl FnMut(&Planned) -> bool, otherwise: &str) {
+        let all = mem::take(&mut self.reminders).into_iter();
+        let (kept, others): (Vec<_>, Vec<_>) = all.partition(keeps);
+        self.reminders = kept;
+        self.skipped.extend(others.into_iter().map(|one| Skipped {
+            session_id: one.session_id,
+            user_id: one.user_id,
+            channel: one.channel,
+            scheduled_at: one.scheduled_at,
+            reason: otherwise.to_owned(),
+        }));
+    }
+}
+
+/// One of those that are left, if there is one.
+fn take(left: &mut usize) -> bool {
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
+}
