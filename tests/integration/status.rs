@@ -299,6 +299,30 @@ fn what_nobody_can_send_again_is_explained_and_not_to_be_retried() {
 }
 
 #[test]
+fn what_waits_past_its_window_is_not_too_late() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.participants(1..=2);
+    let start = wall_in(40);
+    platform.session(1, &start);
+    let text = || platform.run(&["status"]).succeeds().stdout;
+    assert!(text().contains("too late"), "{}", text());
+    let wait = |start: &str| {
+        platform.sql(&format!(
+            "INSERT INTO session_reminder_deliveries
+                (course_session_id, user_id, channel, lead_minutes, scheduled_at, status, created_at, updated_at)
+             VALUES (1, 1, 'mail', 60, '{start}', 'pending', '{start}', '{start}')"
+        ));
+    };
+    wait(&wall_in(50));
+    assert!(text().contains("too late"), "it is of another start");
+    wait(&start);
+    assert!(!text().contains("too late"), "{}", text());
+    platform.run(&["send"]).succeeds();
+    assert!(text().contains("1/2"), "{}", text());
+}
+
+#[test]
 fn of_many_that_need_a_person_the_newest_are_shown() {
     let platform = Platform::seed();
     let start = wall_in(-30);
