@@ -11,7 +11,13 @@ use super::{
 };
 use crate::{
     db::Db,
-    ledger::{self, Channel, TOO_LATE, claim::Row, close::LAST_MOMENT, status},
+    ledger::{
+        self, Channel, TOO_LATE,
+        claim::{self, Row},
+        close::LAST_MOMENT,
+        delivery::Delivery,
+        status,
+    },
     outcome::Fault,
 };
 
@@ -41,4 +47,22 @@ pub fn refusals(
         refused.map(|ending| (row.id, ending))
     };
     Ok(rows.iter().filter_map(refusal).collect())
+}
+
+/// Those that nobody can send again, and why: the session has begun, was moved or cancelled, or the person has left.
+pub fn over(
+    db: &mut Db,
+    pass: &Pass,
+    entries: &[Delivery],
+    now: DateTime<Utc>,
+) -> QueryResult<HashMap<i64, Fault>> {
+    let ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
+    let channel = |id| entries.iter().find(|entry| entry.id == id)?.channel();
+    let rows: Vec<(Channel, Row)> = claim::rows(db, &ids)?
+        .into_iter()
+        .filter_map(|row| Some((channel(row.id)?, row)))
+        .collect();
+    let refusals = refusals(db, pass, &rows, now)?.into_iter();
+    let over = refusals.filter(|(_, (ending, _))| *ending != status::FAILED);
+    Ok(over.map(|(id, (_, fault))| (id, fault)).collect())
 }

@@ -599,6 +599,43 @@ fn each_state_of_a_row_has_its_conclusion() {
 }
 
 #[test]
+fn of_what_has_failed_it_offers_no_retry_that_is_refused() {
+    let platform = platform();
+    platform.participant(2, "Siti", "siti lestari@example.org");
+    let real = crate::support::wall_in(60);
+    platform.sql(&format!(
+        "UPDATE course_sessions SET scheduled_at = '{real}'"
+    ));
+    platform.run(&["send"]).exits(1);
+    let failed = "session_reminder_deliveries WHERE status = 'failed'";
+    let id = platform.rows("id", failed)[0].clone();
+    let said = || {
+        let run = platform.run(&["explain", "1", "2", "--format", "json"]);
+        conclusion(&run.succeeds().json(), "mail")
+    };
+    assert!(said().ends_with(&format!("; once that is cured: `reminders retry {id}`")));
+    for (change, why) in [
+        (
+            "UPDATE course_sessions SET cancelled_at = '2026-11-23 15:00:00'",
+            "the session was cancelled (course_sessions.cancelled_at: 2026-11-23 15:00:00)",
+        ),
+        (
+            "UPDATE course_sessions SET cancelled_at = NULL; UPDATE enrollments SET status = 'cancelled' WHERE user_id = 2",
+            "the enrollment is not active (enrollments.status: cancelled)",
+        ),
+    ] {
+        platform.sql(change);
+        let said = said();
+        assert!(
+            said.ends_with(&format!("; it is not sent again: {why}")),
+            "{said}"
+        );
+        let refused = platform.run(&["retry", &id]).exits(1).stdout;
+        has(&refused, "is not sent again");
+    }
+}
+
+#[test]
 fn what_waits_for_somebody_who_has_left_is_not_sent() {
     let platform = platform();
     platform.send().succeeds();
@@ -664,7 +701,7 @@ fn a_channel_that_has_stopped_says_why_and_until_when() {
     );
     has(
         &conclusion(&explain(&platform), "mail"),
-        "will: Budi will be told by mail when it is tried again on Mon 2026-11-23 16:01 WIB; so far ",
+        "will: Budi will be told by mail when it is tried again on Mon 2026-11-23 16:01 WIB; so far channel stopped: ",
     );
 }
 
@@ -796,9 +833,15 @@ fn a_session_that_has_moved_since_is_told_again_and_corrected_where_that_is_on()
         rule(&answer, "changed"),
         "none: the user was told of the start 2026-11-23 17:00:00, and does not hear of the change: REMINDER_CORRECTIONS is off"
     );
-    has(
-        &conclusion(&answer, "mail"),
-        "will: Budi will be told by mail on Mon 2026-11-23 17:55 WIB",
+    let all = answer["conclusion"].as_array().unwrap().iter();
+    let mail = all.filter(|one| one["channel"] == "mail");
+    let said: Vec<_> = mail.map(|one| one["text"].as_str().unwrap()).collect();
+    assert_eq!(
+        said,
+        [
+            "Budi is not told by mail that the session was moved to Mon 2026-11-23 19:00 WIB: REMINDER_CORRECTIONS is off",
+            "Budi will be told by mail on Mon 2026-11-23 17:55 WIB",
+        ]
     );
 
     let platform = platform.set("REMINDER_CORRECTIONS", "on");

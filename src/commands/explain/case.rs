@@ -18,6 +18,7 @@ use crate::{
     db::Db,
     ledger::{self, Channel, Hold, Kind, correct, delivery::Delivery, history},
     legacy::Entry,
+    outcome::Fault,
     pass::{self, Pass, budget::Day, window::Window},
     platform::{
         self, Participant,
@@ -87,6 +88,8 @@ pub struct Case<'a> {
     /// Whether the view lists them.
     pub is_listed: bool,
     pub deliveries: Vec<Delivery>,
+    /// Why those of them that have failed are not sent again, by their ids.
+    pub over: HashMap<i64, Fault>,
     pub entry: Option<Entry>,
     /// Has told WhatsApp to stop, where the platform does not know.
     pub has_stopped: bool,
@@ -124,6 +127,7 @@ impl<'a> Case<'a> {
             of_user: Vec::new(),
             is_listed: false,
             deliveries: Vec::new(),
+            over: HashMap::new(),
             entry: None,
             has_stopped: false,
             budget: None,
@@ -195,6 +199,7 @@ impl<'a> Case<'a> {
             entry.ask(db, self.session.id, &window)?;
         }
         if self.ground.has_view {
+            self.over = pass::again::over(db, self.pass, &self.deliveries, self.now)?;
             self.read_corrections(db)?;
         }
         Ok(())

@@ -56,9 +56,13 @@ impl Question<'_> {
     fn failed(&self, row: &Delivery) -> String {
         let why = row.fault().unwrap_or_else(|| row.status.clone());
         let said = self.was_not_told(&why);
-        match row.status == status::FAILED && self.is_ahead() {
-            true => format!("{said}; once that is cured: `reminders retry {}`", row.id),
-            false => said,
+        match self.case.over.get(&row.id) {
+            _ if row.status != status::FAILED || !self.is_ahead() => said,
+            None => format!("{said}; once that is cured: `reminders retry {}`", row.id),
+            Some(fault) => {
+                let why = self.barred_at_all(row.kind()).unwrap_or(&fault.reason);
+                format!("{said}; it is not sent again: {why}")
+            }
         }
     }
 
@@ -78,11 +82,15 @@ impl Question<'_> {
 
     /// Why nobody would tell them now. (Of a session that does not take place those are told who would have been there.)
     fn barred(&self, kind: Kind) -> Option<&str> {
-        let at_all = match kind {
+        let on_channel = self.rules.barred_on(self.channel);
+        self.barred_at_all(kind).or(on_channel)
+    }
+
+    fn barred_at_all(&self, kind: Kind) -> Option<&str> {
+        match kind {
             Kind::Cancelled => None,
             Kind::Reminder | Kind::Moved => self.rules.barred(),
-        };
-        at_all.or(self.rules.barred_on(self.channel))
+        }
     }
 
     fn pending(&self, row: &Delivery) -> Answer {
