@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::{
     AggregateExpressionMethods, BoolExpressionMethods, ExpressionMethods,
     NullableExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl,
-    dsl::{count, count_star, sql},
+    dsl::{count, count_star, max, sql},
     sql_types::{Bool, Nullable, Text},
 };
 use serde::Serialize;
@@ -179,18 +179,27 @@ pub fn counts_in_need(
         .load(db)
 }
 
-/// The newest rows that have come to need a person since then, so many at most.
+/// Of the rows that have come to need a person since then, by session, channel, status and reason: the newest and how
+/// many they are. The last that happened first, so many at most.
 pub fn in_need(
     db: &mut Db,
     zone: Zone,
     since: DateTime<Utc>,
     limit: i64,
-) -> QueryResult<Vec<Delivery>> {
+) -> QueryResult<Vec<(i64, i64)>> {
+    let alike = (
+        ledger::course_session_id,
+        ledger::channel,
+        ledger::status,
+        ledger::error_code,
+        ledger::error,
+    );
     ledger::table
         .filter(ended_since(&IN_NEED, zone, since))
-        .order((ledger::updated_at.desc(), ledger::id.desc()))
+        .group_by(alike)
+        .order((max(ledger::updated_at).desc(), max(ledger::id).desc()))
         .limit(limit)
-        .select(delivery!())
+        .select((max(ledger::id).assume_not_null(), count_star()))
         .load(db)
 }
 

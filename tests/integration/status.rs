@@ -233,7 +233,7 @@ fn what_became_of_the_last_days_messages_is_counted_by_channel() {
         "{text}"
     );
     assert!(
-        text.contains(&format!("; then `reminders retry {id}`")),
+        text.contains(&format!("; once that is cured: `reminders retry {id}`")),
         "{text}"
     );
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
@@ -274,6 +274,8 @@ fn what_nobody_can_send_again_is_explained_and_not_to_be_retried() {
     }
     platform.session(1, &wall_in(60));
     platform.run(&["send"]).exits(1);
+    // Each for a reason of its own.
+    platform.sql("UPDATE session_reminder_deliveries SET error = CAST(user_id AS CHAR(2))");
     let commands = || {
         let mut commands: Vec<String> = status(&platform)["needs_a_person"]["messages"]
             .as_array()
@@ -340,20 +342,84 @@ fn of_many_that_need_a_person_the_newest_are_shown() {
     assert_eq!(written["host"], serde_json::Value::Null);
     let need = &status["needs_a_person"];
     assert_eq!(need["count"], 25);
+    // All of one reason in one line.
+    assert_eq!(need["messages"].as_array().unwrap().len(), 1);
+    assert_eq!(need["messages"][0]["alike"], 25);
+    assert_eq!(need["messages"][0]["user_id"], 25);
+    assert_eq!(need["messages"][0]["command"], "reminders report 3");
+    let text = platform.run(&["status"]).succeeds().stdout;
+    let words = "its window was over before a pass could tell them (created or moved too late, or no pass ran)";
+    let line = format!("mail  missed  session 3, 25 messages: {words}; see `reminders report 3`");
+    assert!(text.contains(&line), "{text}");
+    assert!(!text.contains("more: "), "{text}");
+    assert!(!text.contains("window_passed"), "{text}");
+    assert!(platform.run(&["log"]).succeeds().stdout.contains(words));
+
+    // Of each reason, the newest.
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET error_code = 'x', error = CAST(user_id AS CHAR(2)) WHERE user_id > 2",
+    );
+    let need = self::status(&platform)["needs_a_person"].clone();
+    assert_eq!(need["count"], 25);
     assert_eq!(need["messages"].as_array().unwrap().len(), 10);
     assert_eq!(need["messages"][0]["command"], "reminders explain 3 25");
+    assert_eq!(need["messages"][0]["alike"], 1);
     let text = platform.run(&["status"]).succeeds().stdout;
     assert!(
         text.contains("15 more: `reminders log --since 24h --status failed,"),
         "{text}"
     );
-    assert!(!text.contains("window_passed"), "{text}");
-    let words = "its window was over before a pass could tell them";
     assert!(
-        text.contains(words) && text.contains("; see `reminders explain 3 25`"),
+        text.contains("x: 25; see `reminders explain 3 25`"),
         "{text}"
     );
-    assert!(platform.run(&["log"]).succeeds().stdout.contains(words));
+}
+
+#[test]
+fn what_failed_alike_has_one_line_with_a_command_for_all_of_it() {
+    let smtp = Smtp::builder().script(|phase, _| match phase {
+        Phase::Rcpt => Reply::Say("550 5.1.1 no".into()),
+        _ => Reply::Accept,
+    });
+    let (smtp, twilio) = (smtp.start(), Twilio::start());
+    let platform = Platform::seed().mail(&smtp).whatsapp(&twilio);
+    platform.participants(1..=4);
+    platform.opted_in(1, "1");
+    platform.opted_in(2, "2");
+    platform.session(1, &wall_in(60));
+    platform.run(&["send"]).exits(1);
+    let text = || platform.run(&["status"]).succeeds().stdout;
+    let mail = |command: &str| {
+        let text = text();
+        let line = text
+            .lines()
+            .find(|line| line.contains("  mail      failed  "));
+        let line = line.unwrap();
+        assert!(
+            line.contains("session 1, 4 messages: 550 5.1.1: no such mailbox")
+                && line.ends_with(command),
+            "{line}"
+        );
+    };
+    let retry = "; once that is cured: `reminders retry --failed --session 1`";
+    mail(retry);
+    // It helps the others.
+    platform.sql("UPDATE enrollments SET status = 'cancelled' WHERE user_id = 4");
+    mail(retry);
+    assert!(
+        text().contains("; see `reminders log --session 1 --status failed`"),
+        "{}",
+        text()
+    );
+    platform
+        .sql("DELETE FROM session_reminder_deliveries WHERE channel = 'whatsapp' AND user_id = 1");
+    assert!(
+        text().contains(": `reminders opt-in 2 --phone NUMBER && reminders retry "),
+        "{}",
+        text()
+    );
+    platform.sql("DELETE FROM course_sessions");
+    mail("; see `reminders report 1`");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     commands::log,
-    ledger::overview::Outcomes,
+    ledger::{overview::Outcomes, status},
     table::{self, Cell, Table},
     text, time,
 };
@@ -199,7 +199,7 @@ impl Status {
         for message in &need.messages {
             table.row(self.message(message));
         }
-        let shown = i64::try_from(need.messages.len()).unwrap_or(i64::MAX);
+        let shown: i64 = need.messages.iter().map(|message| message.alike).sum();
         let more = match need.count - shown {
             ..=0 => String::new(),
             more => {
@@ -215,21 +215,28 @@ impl Status {
 
     fn message(&self, message: &Message) -> [Cell; 4] {
         let entry = &message.entry;
-        let (session, user) = (entry.session_id, entry.user_id);
-        let command = match message.command.starts_with("reminders explain") {
-            true => format!("see `{}`", message.command),
-            false => format!("then `{}`", message.command),
+        let (id, who) = match message.alike {
+            1 => (Cell::number(entry.id), format!("user {}", entry.user_id)),
+            many => (Cell::new(""), format!("{many} messages")),
         };
-        let fault = entry
-            .fault()
-            .unwrap_or_else(|| "no reason is recorded".into());
-        let prose = format!("session {session}, user {user}: {fault}; {command}");
-        [
-            Cell::number(entry.id),
-            Cell::new(&entry.channel),
-            log::state(entry),
-            Cell::new(prose),
-        ]
+        let fault = entry.fault();
+        let fault = fault.unwrap_or_else(|| "no reason is recorded".into());
+        let (session, helps) = (entry.session_id, helps(message));
+        let prose = format!("session {session}, {who}: {fault}{helps}");
+        let channel = Cell::new(&entry.channel);
+        [id, channel, log::state(entry), Cell::new(prose)]
+    }
+}
+
+/// The command that helps with a message, after what is wrong.
+fn helps(message: &Message) -> String {
+    let command = &message.command;
+    let is = |name: &str| command.starts_with(&format!("reminders {name} "));
+    match message.entry.status == status::FAILED {
+        true if is("retry") => format!("; once that is cured: `{command}`"),
+        _ if is("retry") => format!("; try `{command}`"),
+        _ if is("opt-in") => format!(": `{command}`"),
+        _ => format!("; see `{command}`"),
     }
 }
 
