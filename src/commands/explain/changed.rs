@@ -3,7 +3,8 @@
 
 mod change;
 
-use self::change::{Change, HEARS, Heard};
+pub use self::change::Change;
+use self::change::{HEARS, Heard};
 use super::{
     case::Case,
     conclusion::Conclusion,

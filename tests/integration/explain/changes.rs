@@ -477,3 +477,36 @@ fn who_was_told_of_a_move_and_of_no_more_was_not_reminded() {
         "its window was over before a pass could tell them (created or moved too late, or no pass ran)",
     );
 }
+
+#[test]
+fn without_corrections_it_says_that_nobody_hears_of_a_change() {
+    let platform = told().set("REMINDER_CORRECTIONS", "off");
+    let now = "2026-11-23T16:02:00+07:00";
+    platform.sql(MOVED);
+    assert_eq!(
+        said(&platform, now),
+        [
+            "Budi is not told by mail that the session was moved to Mon 2026-11-23 20:00 WIB: REMINDER_CORRECTIONS is off",
+            "Budi will be told by mail on Mon 2026-11-23 18:55 WIB",
+        ]
+    );
+    platform.sql(CANCELLED);
+    assert_eq!(
+        said(&platform, now),
+        [
+            "Budi is not told by mail: the session was cancelled (course_sessions.cancelled_at: 2026-11-23 16:00:30)",
+            "Budi is not told by mail that the session is cancelled: REMINDER_CORRECTIONS is off",
+        ]
+    );
+    platform.sql("UPDATE course_sessions SET scheduled_at = '2026-11-23 17:00:00'");
+    let silence =
+        "Budi is not told by mail that the session is cancelled: REMINDER_CORRECTIONS is off";
+    assert_eq!(
+        said(&platform, now),
+        ["Budi was told by mail on Mon 2026-11-23 16:00 WIB", silence]
+    );
+    // Who is not there any more need not hear of it, nor anybody when it would have begun.
+    assert!(!said(&platform, "2026-11-23T17:00:00+07:00").contains(&silence.to_owned()));
+    platform.sql("UPDATE enrollments SET status = 'cancelled'");
+    assert!(!said(&platform, now).contains(&silence.to_owned()));
+}

@@ -30,7 +30,7 @@ pub struct Change<'a> {
     pub channel: Channel,
     told: &'a Delivery,
     /// Of the correction that would say so.
-    kind: Kind,
+    pub kind: Kind,
 }
 
 impl<'a> Change<'a> {
@@ -85,6 +85,16 @@ impl<'a> Change<'a> {
             verb,
             rest,
         }
+    }
+
+    /// Whether they have to hear of it, and do not hear it with a reminder: they would have been there, and it is still
+    /// ahead.
+    pub fn matters(&self) -> bool {
+        let absent = match self.kind {
+            Kind::Cancelled => self.rules.person(),
+            Kind::Reminder | Kind::Moved => self.rules.barred(),
+        };
+        absent.is_none() && self.late().is_none() && !self.is_reminded()
     }
 
     /// Whether a reminder of the new start is on its way, which makes a correction needless.

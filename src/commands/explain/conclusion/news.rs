@@ -2,7 +2,7 @@
 
 use super::{Answer, Question, Told};
 use crate::{
-    commands::explain::{case::Case, rules::Rules},
+    commands::explain::{case::Case, changed::Change, rules::Rules},
     ledger::{Channel, Kind, delivery::Delivery},
     pass::window::Window,
 };
@@ -23,7 +23,20 @@ pub fn all(case: &Case, rules: &Rules, channel: Channel) -> Vec<(Kind, Answer)> 
         *kind == Kind::Cancelled || !windows.iter().any(replaces)
     });
     let owed = owed.map(|kind| (kind, question().owed(kind)));
-    row.into_iter().chain(owed).collect()
+    let unsaid = unsaid(case, rules, channel);
+    row.into_iter().chain(owed).chain(unsaid).collect()
+}
+
+/// That nobody tells them of a change that they would hear of with corrections.
+fn unsaid(case: &Case, rules: &Rules, channel: Channel) -> Option<(Kind, Answer)> {
+    let change = Change::new(case, rules, channel, case.told(channel)?)?;
+    if case.pass.config.reminder.corrections || !change.matters() {
+        return None;
+    }
+    let asked = Question::new(case, rules, channel).about_change(change.kind);
+    let is_not = asked.say("is not told");
+    let said = format!("{is_not}{}: REMINDER_CORRECTIONS is off", asked.about);
+    Some((change.kind, (Told::No, said)))
 }
 
 /// Whether a correction that the next pass makes stands for the reminder of this window too.
@@ -56,14 +69,19 @@ impl Question<'_> {
         }
     }
 
-    /// Of a correction that has no row yet.
-    pub(super) fn owed(self, kind: Kind) -> Answer {
+    /// The same of a change that no row says yet.
+    fn about_change(self, kind: Kind) -> Self {
         let told = self.case.told(self.channel);
         let digits = match kind {
             Kind::Cancelled => told.map(|row| row.scheduled_at.clone()),
             _ => self.case.session.scheduled_at.clone(),
         };
-        let asked = self.saying(kind, &digits.unwrap_or_default());
+        self.saying(kind, &digits.unwrap_or_default())
+    }
+
+    /// Of a correction that has no row yet.
+    pub(super) fn owed(self, kind: Kind) -> Answer {
+        let asked = self.about_change(kind);
         match asked.rules.barred_on(asked.channel) {
             Some(why) => {
                 let will_not = asked.say("will not be told");
