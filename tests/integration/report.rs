@@ -242,6 +242,13 @@ fn what_was_never_handed_over_has_not_bounced() {
         "{text}"
     );
     assert!(!text.contains("bounced"), "{text}");
+    // Nor after a pass that found the mail server down.
+    platform.sql("UPDATE session_reminder_deliveries SET attempts = 1 WHERE user_id = 8");
+    let text = report(&platform, "text");
+    assert!(text.contains("\nWati  not sent  "), "{text}");
+    platform.sql("UPDATE session_reminder_deliveries SET error_code = '550' WHERE user_id = 8");
+    let text = report(&platform, "text");
+    assert!(text.contains("\nWati  bounced "), "{text}");
 }
 
 #[test]
@@ -313,6 +320,17 @@ fn without_corrections_nobody_has_heard_either_and_once_it_is_over_nobody_needs_
     let text = run.succeeds().stdout;
     assert!(!text.contains("has not heard"), "{text}");
     assert!(text.contains("the session was cancelled"), "{text}");
+}
+
+#[test]
+fn of_a_cancelled_session_of_which_nobody_was_told_nobody_is_counted() {
+    let platform = platform();
+    platform.sql("ALTER TABLE course_sessions ADD COLUMN cancelled_at timestamp NULL");
+    platform.run(&["migrate"]).succeeds();
+    platform.sql(CANCEL);
+    let text = report(&platform, "text");
+    assert!(text.contains("the session was cancelled ("), "{text}");
+    assert!(text.ends_with("\nnobody is to be told\n"), "{text}");
 }
 
 #[test]
@@ -418,10 +436,10 @@ fn who_waits_for_a_channel_that_broke_down_is_told_when_it_works_again_if_that_i
         trimmed(&report(&platform, "text"))
     };
     let in_time = hold("2026-11-23 09:35:00");
-    let rina = "\nRina  waiting   not wanted  535: channel stopped: wrong password\n";
+    let rina = "\nRina  waiting   not wanted  channel stopped: wrong password\n";
     assert!(in_time.contains(rina), "{in_time}");
     let late = hold("2026-11-23 09:59:30");
-    let rina = "\nRina  not sent  not wanted  not before Mon 2026-11-23 16:59 WIB, too late for the session: 535: channel stopped: wrong password\n";
+    let rina = "\nRina  not sent  not wanted  not before Mon 2026-11-23 16:59 WIB, too late for the session: channel stopped: wrong password\n";
     assert!(late.contains(rina), "{late}");
 }
 

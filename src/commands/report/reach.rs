@@ -141,9 +141,15 @@ fn state(row: &Delivery, about: &About) -> State {
         (status::UNKNOWN | status::SENDING, _) => State::Perhaps,
         (status::MISSED, _) => State::Missed,
         (status::CANCELLED, _) => State::Cancelled,
-        _ if row.attempts == 0 => State::NotSent,
+        _ if was_kept_back(row) => State::NotSent,
         _ => State::Bounced,
     }
+}
+
+/// Whether it never left: an attempt is counted also where the mail server was down, or the address was found wrong then.
+fn was_kept_back(row: &Delivery) -> bool {
+    let code = row.error_code.as_deref().unwrap_or_default();
+    row.attempts == 0 || ["address", "phone"].contains(&code)
 }
 
 /// Whether somebody has got this message, or may have.
