@@ -62,6 +62,9 @@ impl fmt::Display for Summary {
             0 => String::new(),
             count => format!(", {count} {words}"),
         };
+        if self.participants == 0 {
+            return f.write_str("nobody is to be told");
+        }
         write!(
             f,
             "{} of {} reached{}{}{}{}, {} not reached",
@@ -73,14 +76,11 @@ impl fmt::Display for Summary {
             also(self.left, "left the course"),
             self.not_reached
         )?;
-        if self.participants > 0 {
-            write!(
-                f,
-                " (mail: {}; WhatsApp: {})",
-                counts(&self.mail),
-                counts(&self.whatsapp)
-            )?;
-        }
-        Ok(())
+        write!(
+            f,
+            " (mail: {}; WhatsApp: {})",
+            counts(&self.mail),
+            counts(&self.whatsapp)
+        )
     }
 }
