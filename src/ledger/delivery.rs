@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::Queryable;
 use serde::{Serialize, Serializer};
 
-use super::{CORRECTED, Channel, Kind, TOO_LATE, WINDOW_PASSED, status};
+use super::{CORRECTED, Channel, HELD, Kind, TOO_LATE, WINDOW_PASSED, status};
 use crate::{db::Lossy, text, time};
 
 /// A row. Its times are UTC, but for the start.
@@ -124,6 +124,8 @@ impl Delivery {
         match (&self.error_code, &self.error) {
             // Why it passed says more than that it did.
             (Some(code), Some(error)) if code == WINDOW_PASSED => Some(error.clone()),
+            // This says itself what it is about.
+            (Some(_), Some(error)) if error.starts_with(HELD) => Some(error.clone()),
             (Some(code), Some(error)) => Some(format!("{code}: {error}")),
             (Some(code), None) => Some(meaning(code).into()),
             (None, error) => error.clone(),
