@@ -201,7 +201,11 @@ fn decide(
             let cure = cure(&fault.code, entry.user_id);
             Verdict::No(format!("is not sent again: {}{cure}", fault.reason))
         }
-        (status::MISSED, _) => {
+        (status::MISSED, Some(fault)) => {
+            let why = &fault.reason;
+            Verdict::No(format!("was missed, and is not sent later: {why}"))
+        }
+        (status::MISSED, None) => {
             let text = "was missed, and is not sent later (REMINDER_CATCH_UP says how late a reminder may go)";
             Verdict::No(text.into())
         }

@@ -416,3 +416,27 @@ fn before_migrate_it_says_what_is_missing() {
         run.stderr
     );
 }
+
+#[test]
+fn of_what_was_missed_it_says_why_it_is_not_sent_later() {
+    let platform = Platform::seed();
+    platform.participant(1, "Budi", "budi@example.org");
+    let said = |start: &str| {
+        platform.sql("DELETE FROM session_reminder_deliveries; DELETE FROM course_sessions");
+        platform.session(1, start);
+        platform.sql(&format!(
+            "INSERT INTO session_reminder_deliveries
+                (id, course_session_id, user_id, channel, lead_minutes, scheduled_at, status, error_code, created_at, updated_at)
+             VALUES (1, 1, 1, 'mail', 60, '{start}', 'missed', 'window_passed', '{start}', '{start}')"
+        ));
+        platform.run(&["retry", "1"]).exits(1).stdout
+    };
+    let ahead = said(&wall_in(30));
+    assert!(ahead.contains("REMINDER_CATCH_UP"), "{ahead}");
+    let begun = said(&wall_in(-30));
+    assert!(
+        begun.contains("was missed, and is not sent later: the session has started"),
+        "{begun}"
+    );
+    assert!(!begun.contains("REMINDER_CATCH_UP"), "{begun}");
+}
