@@ -35,7 +35,7 @@ pub use self::{
 };
 use crate::{
     db::{self, Backend, Db, schema::session_reminder_deliveries as ledger, text_or},
-    time::{self, WallRange, Zone},
+    time::WallRange,
 };
 
 /// The ledger's name in the database.
@@ -256,14 +256,6 @@ const HELD: &str = "channel stopped: ";
 pub struct Hold {
     pub reason: String,
     pub until: DateTime<Utc>,
-}
-
-impl Hold {
-    /// `channel stopped: … (tried again after Mon 2026-11-23 16:01 WIB)`.
-    pub fn describe(&self, zone: Zone) -> String {
-        let until = time::when(zone.0, self.until);
-        format!("{} (tried again after {until})", self.reason)
-    }
 }
 
 /// How the channel is held back, `None` when it may be tried.

@@ -297,6 +297,35 @@ fn of_many_that_need_a_person_the_newest_are_shown() {
 }
 
 #[test]
+fn while_the_days_budget_is_used_up_mail_waits_until_it_has_room() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp).set("MAIL_MAX_PER_DAY", "2");
+    platform.session(1, &wall_in(60));
+    platform.participants(1..=3);
+    platform.run(&["send"]).exits(75);
+    // Whether the next pass may try already or not.
+    for next in ["next_attempt_at", "NULL"] {
+        platform.sql(&format!(
+            "UPDATE session_reminder_deliveries SET next_attempt_at = {next}"
+        ));
+        let mail = status(&platform)["mail"].clone();
+        assert_eq!(mail["state"], "held");
+        let why = mail["why"].as_str().unwrap();
+        assert!(
+            why.starts_with("MAIL_MAX_PER_DAY=2 is reached (tried again after "),
+            "{why}"
+        );
+        let text = platform.run(&["status"]).succeeds().stdout;
+        let last = "mail sends nothing now, 1 waiting: MAIL_MAX_PER_DAY=2 is reached (tried again";
+        assert!(text.contains(last), "{text}");
+    }
+    platform.sql("DELETE FROM session_reminder_deliveries WHERE status = 'pending'");
+    assert_eq!(status(&platform)["mail"]["state"], "held");
+    let text = platform.run(&["status"]).succeeds().stdout;
+    assert!(text.ends_with("\nnothing needs a person\n"), "{text}");
+}
+
+#[test]
 fn a_channel_that_is_held_back_or_wrong_says_why() {
     let refused = Smtp::start();
     let port = refused.port().to_string();

@@ -2,8 +2,6 @@
 
 mod messages;
 
-use std::collections::HashMap;
-
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -14,11 +12,10 @@ use crate::{
         session::{self, Ground, Session},
         user,
     },
-    config,
     db::Db,
-    ledger::{self, Channel, Hold, Kind, correct, delivery::Delivery, history},
+    ledger::{self, Channel, Kind, correct, delivery::Delivery, history},
     legacy::Entry,
-    pass::{self, Pass, budget::Day, window::Window},
+    pass::{self, Pass, wait::Waits, window::Window},
     platform::{
         self, Participant,
         facts::{self, Fact},
@@ -90,10 +87,7 @@ pub struct Case<'a> {
     pub entry: Option<Entry>,
     /// Has told WhatsApp to stop, where the platform does not know.
     pub has_stopped: bool,
-    /// How many mails may be sent in a day, where there is a limit.
-    pub budget: Option<Day>,
-    /// Why a channel waits.
-    pub held: HashMap<&'static str, Hold>,
+    pub waits: Waits,
     /// The corrections that the next pass gives a row.
     pub owed: Vec<(Channel, Kind)>,
     /// Whether there is a `session_cancellations`, and whether it lists them: a pass tells nobody else that the session
@@ -126,8 +120,7 @@ impl<'a> Case<'a> {
             deliveries: Vec::new(),
             entry: None,
             has_stopped: false,
-            budget: None,
-            held: HashMap::new(),
+            waits: Waits::default(),
             owed: Vec::new(),
             has_cancellations: false,
             is_in_vain: false,
@@ -181,16 +174,7 @@ impl<'a> Case<'a> {
         }
         self.deliveries = history::of(db, self.session.id, self.user.id)?;
         self.has_stopped = ledger::opted_out(db)?.contains(&self.user.id);
-        if let config::Channel::On(mail) = &self.pass.config.mail
-            && let Some(max) = mail.max_per_day
-        {
-            self.budget = Some(Day::read(db, Channel::Mail, max, self.now)?);
-        }
-        for channel in Channel::ALL {
-            if let Some(hold) = ledger::held(db, channel, self.now)? {
-                self.held.insert(channel.name(), hold);
-            }
-        }
+        self.waits = Waits::read(db, self.pass, self.now)?;
         if let (Some(entry), Some(window)) = (&mut self.entry, self.pass.legacy_window()) {
             entry.ask(db, self.session.id, &window)?;
         }

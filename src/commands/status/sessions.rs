@@ -9,14 +9,14 @@ use crate::{
     config::Config,
     db::Db,
     ledger::{
-        Channel, Scope,
+        Channel,
         correct::users,
         overview::{self, Told},
     },
     legacy,
     pass::{Pass, correct, window::Window},
     platform::upcoming::{Upcoming, upcoming},
-    time::{Clock, Zone},
+    time::Zone,
 };
 
 /// How many sessions are shown.
@@ -48,19 +48,13 @@ pub struct Count {
     pub told: i64,
 }
 
-pub fn read(
-    db: &mut Db,
-    config: &Config,
-    zone: Zone,
-    now: DateTime<Utc>,
-) -> QueryResult<Vec<Session>> {
+pub fn read(db: &mut Db, pass: &Pass) -> QueryResult<Vec<Session>> {
+    let (config, zone, now) = (pass.config, pass.zone, pass.clock.start());
     let sessions = upcoming(db, zone.wall(now), SHOWN)?;
     let ids: Vec<i64> = sessions.iter().map(|session| session.session_id).collect();
     let told = overview::told(db, &ids)?;
-    let clock = Clock::starting_at(now, now);
-    let pass = Pass::to_look(config, zone, clock, Scope::default());
-    let by_laravel = by_laravel(db, &pass, now)?;
-    let corrected = corrected(db, &pass, now)?;
+    let by_laravel = by_laravel(db, pass, now)?;
+    let corrected = corrected(db, pass, now)?;
     let windows = Window::all(&config.reminder);
     let first = windows.last().map_or(now, |window| window.starts(now).0);
     let session = |one: Upcoming| {
