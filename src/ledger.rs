@@ -138,8 +138,8 @@ impl Scope {
 /// A condition on the ledger.
 type Condition = Box<dyn BoxableExpression<ledger::table, Backend, SqlType = Bool>>;
 
-/// Of rows that are named by their ids or their sessions: whether they have one of these statuses still. Not to be looked
-/// up by it: SQLite would go through all rows of a status, thousands, for the few that are meant.
+/// Of rows that are named by their ids or their sessions: whether they have one of these statuses still. Not to be
+/// looked up by it: SQLite would go through all rows of a status, thousands, for the few that are meant.
 fn is_still(statuses: &[&'static str]) -> Condition {
     let status = text_or(ledger::status, "");
     match *statuses {

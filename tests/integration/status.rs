@@ -87,7 +87,8 @@ fn the_next_sessions_are_listed_with_their_people_and_when_they_are_told() {
     );
 }
 
-/// What `status` counts by mail of the next session, and how many `report` says are reached; neither says that it is too late.
+/// What `status` counts by mail of the next session, and how many `report` says are reached; neither says that it is
+/// too late.
 fn told_by_mail(platform: &Platform) -> (serde_json::Value, serde_json::Value) {
     let text = platform.run(&["status"]).succeeds().stdout;
     assert!(!text.contains("too late"), "{text}");
