@@ -10,6 +10,7 @@ pub mod enqueue;
 pub mod follow;
 pub mod history;
 pub mod journal;
+pub mod known;
 mod opted_out;
 pub mod overview;
 pub mod prune;

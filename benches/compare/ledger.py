@@ -14,7 +14,7 @@ def without_ledger(bench):
     source = f"{bench.folder}/source"
     target = os.environ.get("CARGO_TARGET_DIR", f"{bench.root}/target") + "/without-guarantees"
     os.makedirs(source)
-    parts = ["Cargo.toml", "Cargo.lock", "src", "migrations", "tests"]
+    parts = [".cargo", "Cargo.toml", "Cargo.lock", "src", "migrations", "tests"]
     subprocess.run(["cp", "-a", *parts, source], cwd=bench.root, check=True)
     with open(f"{bench.root}/benches/compare/without.patch") as patch:
         subprocess.run(["patch", "-s", "-p1", "--no-backup-if-mismatch"], cwd=source, stdin=patch, check=True)

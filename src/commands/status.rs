@@ -1,6 +1,7 @@
 //! `status`: what comes next, when the last pass was, what became of the last day's messages, and what needs a person.
 //! Reads only.
 
+mod need;
 mod sessions;
 mod words;
 
@@ -8,7 +9,7 @@ use anyhow::Result;
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use serde::Serialize;
 
-use self::sessions::Session;
+use self::{need::Need, sessions::Session};
 use super::cause;
 use crate::{
     cli,
@@ -16,8 +17,7 @@ use crate::{
     db::{self, Db},
     exit::Exit,
     ledger::{
-        self, Channel, Scope,
-        delivery::Delivery,
+        Channel, Scope,
         overview::{self, Outcomes, Overview},
     },
     lock, output,
@@ -25,9 +25,6 @@ use crate::{
     platform,
     time::{Clock, Zone},
 };
-
-/// How many messages are shown that need a person.
-const MESSAGES: i64 = 10;
 
 const HOURS: i64 = 24;
 
@@ -73,20 +70,6 @@ struct Channelled {
     outcomes: Outcomes,
 }
 
-#[derive(Serialize)]
-struct Need {
-    count: i64,
-    /// The newest of them.
-    messages: Vec<Message>,
-}
-
-#[derive(Serialize)]
-struct Message {
-    #[serde(flatten)]
-    entry: Delivery,
-    command: String,
-}
-
 pub fn run(config: &Config, args: &cli::Status) -> Result<Exit> {
     let mut db = db::open(&config.database)?;
     let zone = platform::zone(config, &mut db)?;
@@ -127,7 +110,7 @@ impl Status {
             sent_per_hour: per_hour(&overview, now),
             needs_a_person: Need {
                 count: count(mail) + count(whatsapp),
-                messages: messages(db, zone, since, now)?,
+                messages: need::messages(db, &pass, since)?,
             },
             clock,
         })
@@ -167,39 +150,4 @@ fn per_hour(overview: &Overview, now: DateTime<Utc>) -> Vec<i64> {
     };
     let count = |ago| overview.hours.get(&hour(ago)).copied().unwrap_or_default();
     (0..HOURS).rev().map(count).collect()
-}
-
-fn messages(
-    db: &mut Db,
-    zone: Zone,
-    since: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> Result<Vec<Message>> {
-    let entries = overview::in_need(db, zone, since, MESSAGES)?;
-    let message = |entry: Delivery| Message {
-        command: command(&entry, zone, now),
-        entry,
-    };
-    Ok(entries.into_iter().map(message).collect())
-}
-
-/// The command that helps with a message.
-fn command(entry: &Delivery, zone: Zone, now: DateTime<Utc>) -> String {
-    let Delivery {
-        id,
-        session_id,
-        user_id,
-        ..
-    } = entry;
-    let is_ahead = zone
-        .parse(&entry.scheduled_at)
-        .is_some_and(|start| start > now);
-    match (entry.status.as_str(), entry.error_code.as_deref()) {
-        _ if !is_ahead => format!("reminders explain {session_id} {user_id}"),
-        (ledger::status::MISSED, _) => format!("reminders explain {session_id} {user_id}"),
-        (_, Some("phone")) => {
-            format!("reminders opt-in {user_id} --phone NUMBER && reminders retry {id}")
-        }
-        _ => format!("reminders retry {id}"),
-    }
 }

@@ -2,8 +2,7 @@
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
-    Queryable, RunQueryDsl,
+    BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl,
     sql_types::{Nullable, Text, Timestamp},
     update,
 };
@@ -157,26 +156,6 @@ fn due<'a>(channel: Channel, scope: &'a Scope, now: DateTime<Utc>) -> _ {
                 .or(ledger::next_attempt_at.is_null()),
         )
         .filter(session)
-}
-
-/// The messages that are known since then: those of other rows, and those to this recipient that were taken and could
-/// not be delivered.
-pub fn message_ids(
-    db: &mut Db,
-    channel: Channel,
-    recipient: &str,
-    since: DateTime<Utc>,
-) -> QueryResult<Vec<String>> {
-    let sent = ledger::sent_at.assume_not_null().ge(since.naive_utc());
-    let undelivered = ledger::sent_at
-        .is_null()
-        .and(ledger::recipient.assume_not_null().eq(recipient));
-    ledger::table
-        .filter(ledger::channel.eq(channel.name()))
-        .filter(sent.or(undelivered))
-        .filter(ledger::message_id.is_not_null())
-        .select(ledger::message_id.assume_not_null())
-        .load(db)
 }
 
 /// Makes rows ours, each with where it will go: their lease begins, their attempt counts. One statement; none of them

@@ -224,7 +224,7 @@ pub(super) const OUTAGE: Duration = Duration::days(30);
 const LONGEST: Duration = Duration::days(31);
 
 /// Every status but `sent`, which has all that was ever sent.
-const UNSENT: [&str; 6] = [
+pub(super) const UNSENT: [&str; 6] = [
     status::PENDING,
     status::SENDING,
     status::FAILED,

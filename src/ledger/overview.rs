@@ -18,10 +18,10 @@ use super::{
     delivery::{Delivery, delivery},
     is_still,
     journal::OUTAGE,
-    status,
+    start_digits, status,
 };
 use crate::{
-    db::{Db, schema::session_reminder_deliveries as ledger},
+    db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
     time::Zone,
 };
 
@@ -235,6 +235,19 @@ pub fn told(db: &mut Db, sessions: &[i64]) -> QueryResult<Vec<Told>> {
             count(ledger::user_id).aggregate_distinct(),
         ))
         .load(db)
+}
+
+/// Those of these sessions of which messages wait, or are on their way, that name this start of theirs.
+pub fn under_way(db: &mut Db, sessions: &[i64]) -> QueryResult<Vec<(i64, String)>> {
+    let rows = ledger::table
+        .filter(ledger::course_session_id.eq_any(sessions.to_vec()))
+        .filter(ledger::kind.ne(Kind::Cancelled.name()))
+        .filter(is_still(&[status::PENDING, status::SENDING]))
+        .select((ledger::course_session_id, start_digits()))
+        .distinct()
+        .load::<(i64, Lossy)>(db)?;
+    let plain = |(session, start): (i64, Lossy)| (session, start.into());
+    Ok(rows.into_iter().map(plain).collect())
 }
 
 /// The row's user is one of those whom its channel tells of this start.

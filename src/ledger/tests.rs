@@ -11,7 +11,7 @@ use diesel::{
 use super::{
     Channel, Scope, claim,
     journal::{self, Status, Wanted},
-    prune, record, retry,
+    known, prune, record, retry,
 };
 use crate::{
     db::Db,
@@ -149,12 +149,11 @@ fn the_rows_of_a_batch_are_found_by_their_ids() {
     }
 }
 
-/// How SQLite would carry out the queries that read a ledger's newest rows.
-fn plans(wanted: &Wanted) -> Vec<String> {
+/// How SQLite would carry out what is asked.
+fn plans(ask: impl FnOnce(&mut Db)) -> Vec<String> {
     let mut db = ledger(1);
     let seen = watch(&mut db);
-    let zone = Zone(chrono_tz::Tz::UTC);
-    journal::newest(&mut db, wanted, 50, zone, now()).unwrap();
+    ask(&mut db);
     let seen = seen.lock().unwrap().clone();
     let plan = |query: &String| {
         let explain = sql_query(format!("EXPLAIN QUERY PLAN {query}"));
@@ -165,9 +164,28 @@ fn plans(wanted: &Wanted) -> Vec<String> {
     seen.iter().map(plan).collect()
 }
 
+/// The same of the queries that read a ledger's newest rows.
+fn plans_of_newest(wanted: &Wanted) -> Vec<String> {
+    let zone = Zone(chrono_tz::Tz::UTC);
+    plans(|db| drop(journal::newest(db, wanted, 50, zone, now()).unwrap()))
+}
+
+#[test]
+fn the_messages_of_other_rows_are_found_by_an_index() {
+    let plans = plans(|db| {
+        known::message_ids(db, Channel::Whatsapp, "+6281234567890", now()).unwrap();
+    });
+    let [sent, undelivered] = &plans[..] else {
+        panic!("{plans:?}")
+    };
+    assert!(sent.contains("_sent (channel=? AND sent_at>?)"), "{sent}");
+    let by = "_queue (status=? AND channel=? AND scheduled_at>?)";
+    assert!(undelivered.contains(by), "{undelivered}");
+}
+
 #[test]
 fn the_newest_rows_of_a_large_ledger_are_found_by_an_index() {
-    let plans_of_all = plans(&Wanted::default());
+    let plans_of_all = plans_of_newest(&Wanted::default());
     let [mail, whatsapp, recent, all] = &plans_of_all[..] else {
         panic!("{plans_of_all:?}")
     };
@@ -187,7 +205,7 @@ fn the_newest_rows_of_a_large_ledger_are_found_by_an_index() {
         ..Wanted::default()
     };
     for (wanted, index) in [(failed, "_queue"), (of_session, "_unique")] {
-        let [plan] = &plans(&wanted)[..] else {
+        let [plan] = &plans_of_newest(&wanted)[..] else {
             panic!("one query")
         };
         assert!(plan.contains(index), "{plan}");

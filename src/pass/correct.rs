@@ -92,11 +92,16 @@ pub fn enqueue(
 /// What may be owed to those who were told of a session that has changed since, channel by channel.
 pub fn owed(db: &mut Db, pass: &Pass, now: DateTime<Utc>) -> QueryResult<Vec<(Change, Owed)>> {
     let mut all = Vec::new();
-    for change in changes(db, pass, now)? {
+    let changes = changes(db, pass, now)?;
+    let stopped = match changes.is_empty() {
+        true => Vec::new(),
+        false => ledger::opted_out(db)?,
+    };
+    for change in changes {
         for channel in pass.channels() {
             let opted_out = match channel {
                 Channel::Mail => Vec::new(),
-                Channel::Whatsapp => ledger::opted_out(db)?,
+                Channel::Whatsapp => stopped.clone(),
             };
             let owed = Owed {
                 session: change.session,

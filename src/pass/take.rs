@@ -20,7 +20,7 @@ use crate::{
         claim::{self, Row},
         close::LAST_MOMENT,
         correct::told::{self, Told},
-        status,
+        known, status,
     },
     message::News,
     outcome::{Fault, Outcome},
@@ -133,7 +133,7 @@ fn doubt(db: &mut Db, row: &Row, channel: Channel, pass: &Pass) -> QueryResult<O
         since: pass.clock.on_host(since),
         recipient: recipient.to_owned(),
         // Redirected, everybody's messages go to one number: those of this row's number alone would not do.
-        known: claim::message_ids(db, channel, recipient, since - Duration::minutes(2))?,
+        known: known::message_ids(db, channel, recipient, since - Duration::minutes(2))?,
     }))
 }
 

@@ -264,6 +264,66 @@ fn a_session_whose_window_is_over_untold_is_marked_and_those_who_left_are_not_co
 }
 
 #[test]
+fn what_nobody_can_send_again_is_explained_and_not_to_be_retried() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.participants(1..=3);
+    for user in 1..=3 {
+        platform.sql(&format!(
+            "UPDATE users SET email = 'no address {user}' WHERE id = {user}"
+        ));
+    }
+    platform.session(1, &wall_in(60));
+    platform.run(&["send"]).exits(1);
+    let commands = || {
+        let mut commands: Vec<String> = status(&platform)["needs_a_person"]["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| message["command"].as_str().unwrap().to_owned())
+            .collect();
+        commands.sort();
+        commands
+    };
+    let retry = |id| format!("reminders retry {id}");
+    let explain = |user| format!("reminders explain 1 {user}");
+    assert_eq!(commands(), [retry(1), retry(2), retry(3)]);
+    platform.sql("UPDATE enrollments SET status = 'cancelled' WHERE user_id = 2");
+    assert_eq!(commands(), [explain(2), retry(1), retry(3)]);
+    let refused = platform.run(&["retry", "2"]).exits(1).stdout;
+    assert!(refused.contains("is not sent again"), "{refused}");
+    let moved = wall_in(180);
+    platform.sql(&format!(
+        "UPDATE course_sessions SET scheduled_at = '{moved}'"
+    ));
+    assert_eq!(commands(), [explain(1), explain(2), explain(3)]);
+}
+
+#[test]
+fn what_waits_past_its_window_is_not_too_late() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp);
+    platform.participants(1..=2);
+    let start = wall_in(40);
+    platform.session(1, &start);
+    let text = || platform.run(&["status"]).succeeds().stdout;
+    assert!(text().contains("too late"), "{}", text());
+    let wait = |start: &str| {
+        platform.sql(&format!(
+            "INSERT INTO session_reminder_deliveries
+                (course_session_id, user_id, channel, lead_minutes, scheduled_at, status, created_at, updated_at)
+             VALUES (1, 1, 'mail', 60, '{start}', 'pending', '{start}', '{start}')"
+        ));
+    };
+    wait(&wall_in(50));
+    assert!(text().contains("too late"), "it is of another start");
+    wait(&start);
+    assert!(!text().contains("too late"), "{}", text());
+    platform.run(&["send"]).succeeds();
+    assert!(text().contains("1/2"), "{}", text());
+}
+
+#[test]
 fn of_many_that_need_a_person_the_newest_are_shown() {
     let platform = Platform::seed();
     let start = wall_in(-30);

@@ -72,10 +72,15 @@ fn is_by_laravel(
     Ok(entry.tells(next.start, window, pass.zone))
 }
 
-/// Whether everybody who can be told has a message that is out or will not be tried again.
+/// Whether everybody who can be told has a message that is out or will not be tried again. Where all channels are off,
+/// nobody has.
 fn nobody_is_left(db: &mut Db, pass: &Pass, window: &Window, next: &Next) -> QueryResult<bool> {
     let (lead, near) = (window.lead_minutes(), window.width_minutes());
-    for channel in pass.channels() {
+    let channels = pass.channels();
+    if channels.is_empty() {
+        return Ok(false);
+    }
+    for channel in channels {
         let rows = ledger::standing(db, channel, vec![next.session])?.into_iter();
         let rows = rows.filter(|row| row.is_of(&next.digits, lead, near) && !row.is_open());
         let over: HashSet<i64> = rows.map(|row| row.user_id).collect();

@@ -1,7 +1,7 @@
 //! Everything that is known of one person and one session.
 
 mod messages;
-mod person;
+pub mod person;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};

@@ -37,7 +37,7 @@ pub struct Session {
     pub by_laravel: bool,
     #[serde(skip)]
     pub opens: Option<DateTime<Utc>>,
-    /// Nobody was told, and its last window is over.
+    /// Nobody was told, nothing is on its way, and its last window is over.
     #[serde(skip)]
     pub is_lost: bool,
 }
@@ -53,6 +53,7 @@ pub fn read(db: &mut Db, pass: &Pass) -> QueryResult<Vec<Session>> {
     let sessions = upcoming(db, zone.wall(now), SHOWN)?;
     let ids: Vec<i64> = sessions.iter().map(|session| session.session_id).collect();
     let told = overview::told(db, &ids)?;
+    let under_way = overview::under_way(db, &ids)?;
     let by_laravel = by_laravel(db, pass, now)?;
     let corrected = corrected(db, pass, now)?;
     let windows = Window::all(&config.reminder);
@@ -63,7 +64,8 @@ pub fn read(db: &mut Db, pass: &Pass) -> QueryResult<Vec<Session>> {
         let by_laravel = by_laravel.contains(&one.session_id);
         let is_over = start.is_some_and(|start| start < first)
             && !by_laravel
-            && !corrected.contains(&one.session_id);
+            && !corrected.contains(&one.session_id)
+            && !under_way.contains(&(one.session_id, one.scheduled_at.clone()));
         let session = session(one, opens, &told, zone);
         Session {
             by_laravel,

@@ -5,7 +5,8 @@ use std::fmt;
 use chrono::{DateTime, Duration};
 
 use super::{
-    Channelled, Message, Moment, Need, Status,
+    Channelled, Moment, Status,
+    need::{Message, Need},
     sessions::{Count, Session},
 };
 use crate::{

@@ -196,6 +196,19 @@ fn what_was_told_is_not_said_to_be_due() {
 }
 
 #[test]
+fn where_all_channels_are_off_nobody_has_been_told() {
+    let platform = Platform::seed();
+    platform.session(1, &wall_in(HOUR));
+    platform.participants(1..=2);
+    says(
+        &check(&platform),
+        "next",
+        "ok",
+        "no mail (off), no WhatsApp (off), due since",
+    );
+}
+
+#[test]
 fn what_laravel_has_told_is_not_said_to_be_due() {
     let platform = untouched();
     platform.session(1, &wall_in(HOUR));
