@@ -36,7 +36,7 @@ pub use self::{
 };
 use crate::{
     db::{self, Backend, Db, schema::session_reminder_deliveries as ledger, text_or},
-    time::{self, WallRange, Zone},
+    time::WallRange,
 };
 
 /// The ledger's name in the database.
@@ -139,8 +139,8 @@ impl Scope {
 /// A condition on the ledger.
 type Condition = Box<dyn BoxableExpression<ledger::table, Backend, SqlType = Bool>>;
 
-/// Of rows that are named by their ids or their sessions: whether they have one of these statuses still. Not to be looked
-/// up by it: SQLite would go through all rows of a status, thousands, for the few that are meant.
+/// Of rows that are named by their ids or their sessions: whether they have one of these statuses still. Not to be
+/// looked up by it: SQLite would go through all rows of a status, thousands, for the few that are meant.
 fn is_still(statuses: &[&'static str]) -> Condition {
     let status = text_or(ledger::status, "");
     match *statuses {
@@ -257,14 +257,6 @@ const HELD: &str = "channel stopped: ";
 pub struct Hold {
     pub reason: String,
     pub until: DateTime<Utc>,
-}
-
-impl Hold {
-    /// `channel stopped: … (tried again after Mon 2026-11-23 16:01 WIB)`.
-    pub fn describe(&self, zone: Zone) -> String {
-        let until = time::when(zone.0, self.until);
-        format!("{} (tried again after {until})", self.reason)
-    }
 }
 
 /// How the channel is held back, `None` when it may be tried.

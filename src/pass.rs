@@ -7,6 +7,7 @@
 //! drain      a channel's coordinator: takes the next rows (take, roster, budget), has them delivered, records them
 //!            (account)
 //! lines      a thread for each connection: a line, fed from jobs; by mail a post;  breaker  when to stop the channel
+//! wait       what keeps a message from being sent now, and whether that takes too long
 //! follow_up  what Twilio says later;  opt_out  who has told it to stop;  summary  what the pass did
 //! ```
 
@@ -32,6 +33,7 @@ mod prepare;
 mod roster;
 pub mod summary;
 pub mod take;
+pub mod wait;
 pub mod window;
 
 use std::sync::{Arc, atomic::AtomicBool};

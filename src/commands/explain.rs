@@ -12,7 +12,7 @@ use chrono::{NaiveDateTime, Utc};
 use serde::Serialize;
 
 use self::{
-    case::{Case, Person},
+    case::{Case, person::Person},
     conclusion::Conclusion,
     rules::{Rule, Verdict},
 };

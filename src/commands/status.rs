@@ -17,11 +17,11 @@ use crate::{
     db::{self, Db},
     exit::Exit,
     ledger::{
-        self, Channel, Scope,
+        Channel, Scope,
         overview::{self, Outcomes, Overview},
     },
     lock, output,
-    pass::Pass,
+    pass::{Pass, wait::Waits},
     platform,
     time::{Clock, Zone},
 };
@@ -83,6 +83,8 @@ pub fn run(config: &Config, args: &cli::Status) -> Result<Exit> {
 
 impl Status {
     fn read(db: &mut Db, config: &Config, zone: Zone, now: DateTime<Utc>) -> Result<Self> {
+        let pass = Pass::to_look(config, zone, Clock::starting_at(now, now), Scope::default());
+        let waits = Waits::read(db, &pass, now)?;
         let since = now - Duration::hours(HOURS);
         let overview = Overview::read(db, zone, since)?;
         let Overview { mail, whatsapp, .. } = overview;
@@ -96,14 +98,14 @@ impl Status {
             host: row.host().map(str::to_owned),
         });
         let clock = (zone, now);
-        let pass = Pass::to_look(config, zone, Clock::starting_at(now, now), Scope::default());
+        let wait = |channel| Some(waits.of(channel, now)?.describe(zone));
         Ok(Self {
             now: local(now, zone),
             zone: zone.0.to_string(),
             last_pass: lock::last_pass(&config.database).map(moment),
             last_written: written,
-            mail: channelled(db, Channel::Mail, &config.mail, mail, clock)?,
-            whatsapp: channelled(db, Channel::Whatsapp, &config.whatsapp, whatsapp, clock)?,
+            mail: channelled(&config.mail, wait(Channel::Mail), mail),
+            whatsapp: channelled(&config.whatsapp, wait(Channel::Whatsapp), whatsapp),
             upcoming: sessions::read(db, &pass)?,
             sent_per_hour: per_hour(&overview, now),
             needs_a_person: Need {
@@ -120,28 +122,24 @@ fn local(instant: DateTime<Utc>, zone: Zone) -> String {
 }
 
 fn channelled<T>(
-    db: &mut Db,
-    channel: Channel,
     settings: &config::Channel<T>,
+    wait: Option<String>,
     outcomes: Outcomes,
-    (zone, now): (Zone, DateTime<Utc>),
-) -> Result<Channelled> {
+) -> Channelled {
     let (state, why) = match settings {
         config::Channel::Off(why) => ("off", Some(why.clone())),
         config::Channel::Broken(problems) => {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             ("wrong", Some(problems.join("; ")))
         }
-        config::Channel::On(_) => match ledger::held(db, channel, now)? {
-            Some(hold) => ("held", Some(hold.describe(zone))),
-            None => ("on", None),
-        },
+        config::Channel::On(_) if wait.is_some() => ("held", wait),
+        config::Channel::On(_) => ("on", None),
     };
-    Ok(Channelled {
+    Channelled {
         state,
         why,
         outcomes,
-    })
+    }
 }
 
 fn per_hour(overview: &Overview, now: DateTime<Utc>) -> Vec<i64> {

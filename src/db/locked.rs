@@ -1,5 +1,5 @@
-//! `SELECT … FOR UPDATE SKIP LOCKED`: rows that another host is just claiming are passed over, so that no host waits for
-//! another. (Diesel offers it, but not on a connection that may be any of three back ends.)
+//! `SELECT … FOR UPDATE SKIP LOCKED`: rows that another host is just claiming are passed over, so that no host waits
+//! for another. (Diesel offers it, but not on a connection that may be any of three back ends.)
 
 use diesel::{
     QueryResult, RunQueryDsl,

@@ -1,5 +1,5 @@
-//! An UPDATE that stays prepared from one execution to the next. (Diesel prepares its own anew each time, as it does every
-//! statement whose text depends on how many values it has: in a burst that was a tenth of the ledger's time.)
+//! An UPDATE that stays prepared from one execution to the next. (Diesel prepares its own anew each time, as it does
+//! every statement whose text depends on how many values it has: in a burst that was a tenth of the ledger's time.)
 
 use diesel::{
     AppearsOnTable, Expression, QueryResult, QuerySource, RunQueryDsl, SelectableExpression,
@@ -10,8 +10,8 @@ use diesel::{
 
 use super::{Backend, Db};
 
-/// The largest batch whose statements are kept: each size has texts of its own, and on a server each text is a statement
-/// of which all its clients together may have so many. With larger ones a statement serves many rows anyway.
+/// The largest batch whose statements are kept: each size has texts of its own, and on a server each text is a
+/// statement of which all its clients together may have so many. With larger ones a statement serves many rows anyway.
 pub(super) const KEPT: usize = 32;
 
 /// `UPDATE table SET changes WHERE condition`.
@@ -21,8 +21,8 @@ pub struct Update<T, V, C> {
     condition: C,
 }
 
-/// Only for statements of a few texts, such as one for each size of a batch ([`KEPT`]): each is kept until the connection
-/// closes. `condition`: with [`AnyOf`] in place of `eq_any`, which Diesel lets nothing keep.
+/// Only for statements of a few texts, such as one for each size of a batch ([`KEPT`]): each is kept until the
+/// connection closes. `condition`: with [`AnyOf`] in place of `eq_any`, which Diesel lets nothing keep.
 pub fn update<T, V, C>(table: T, changes: V, condition: C) -> Update<T::FromClause, V::Changeset, C>
 where
     T: QuerySource,

@@ -63,7 +63,8 @@ pub struct Claim {
     pub(super) claimant: String,
     pub(super) attempt: i32,
     pub lease_until: DateTime<Utc>,
-    /// What "now" is in the message; kept from an attempt that may have arrived, so that a mail sent again is the same mail.
+    /// What "now" is in the message; kept from an attempt that may have arrived, so that a mail sent again is the same
+    /// mail.
     pub rendered_at: DateTime<Utc>,
     pub recipient: String,
 }
@@ -207,8 +208,8 @@ pub fn claim(
     }
 }
 
-/// Ends rows that were not claimed, all for the same reason: `cancelled`, `missed`, `failed` or `unknown`; how many there
-/// still were.
+/// Ends rows that were not claimed, all for the same reason: `cancelled`, `missed`, `failed` or `unknown`; how many
+/// there still were.
 pub fn end(
     db: &mut Db,
     rows: &[i64],

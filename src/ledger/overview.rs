@@ -229,8 +229,8 @@ pub struct Told {
     pub count: i64,
 }
 
-/// Who takes part in these sessions and was told of their start as it is now, by whatever message [`Delivery::names`] it and
-/// however long before. (The index of states would promise less to read than it has.)
+/// Who takes part in these sessions and was told of their start as it is now, by whatever message [`Delivery::names`]
+/// it and however long before. (The index of states would promise less to read than it has.)
 pub fn told(db: &mut Db, sessions: &[i64]) -> QueryResult<Vec<Told>> {
     ledger::table
         .filter(ledger::course_session_id.eq_any(sessions.to_vec()))

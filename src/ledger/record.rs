@@ -17,7 +17,8 @@ use crate::{
     text::one_line,
 };
 
-/// Records what became of claimed rows, no outcome meaning that the row was not begun; how many of them were still ours.
+/// Records what became of claimed rows, no outcome meaning that the row was not begun; how many of them were still
+/// ours.
 pub fn record<'a>(
     db: &mut Db,
     finished: impl Iterator<Item = (&'a Claim, Option<&'a Outcome>)>,
@@ -36,8 +37,8 @@ pub fn record<'a>(
     Ok(record_sent(db, &sent, now)? + settle(db, &settled, now)? + release(db, &untouched, now)?)
 }
 
-/// A claim whose row, its lease over, was claimed once more by this same pass has been lost: of two claims of one row only
-/// the later is recorded.
+/// A claim whose row, its lease over, was claimed once more by this same pass has been lost: of two claims of one row
+/// only the later is recorded.
 fn latest<T>(mut finished: Vec<(&Claim, T)>) -> Vec<(&Claim, T)> {
     finished.sort_by_key(|(claim, _)| (claim.row.id, -claim.attempt));
     finished.dedup_by_key(|(claim, _)| claim.row.id);

@@ -78,6 +78,15 @@ impl Day {
         })
     }
 
+    /// What is said where it is used up.
+    pub fn reached(&self) -> String {
+        format!("MAIL_MAX_PER_DAY={} is reached", self.max)
+    }
+
+    pub fn left(&self) -> usize {
+        usize::try_from(i64::from(self.max) - self.spent).unwrap_or(0)
+    }
+
     pub fn is_used_up(&self) -> bool {
         self.spent >= i64::from(self.max)
     }

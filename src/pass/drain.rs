@@ -1,8 +1,8 @@
 //! One channel's work: claim a few rows, let the lines deliver them, record what became of them and claim the next, in
 //! one transaction; never one open while a message is on its way.
 //!
-//! One thread coordinates and is the only one to touch the database; each line has a thread. Never more than two rows per
-//! line are claimed, one on its way and one ready, so that a crash leaves at most that many in doubt.
+//! One thread coordinates and is the only one to touch the database; each line has a thread. Never more than two rows
+//! per line are claimed, one on its way and one ready, so that a crash leaves at most that many in doubt.
 
 mod closing;
 mod events;
@@ -72,8 +72,8 @@ impl Report {
     }
 }
 
-/// Delivers what is due on `channel` until nothing is left, the channel breaks down, a signal comes or the pass's time is
-/// over. Says when it has `begun`.
+/// Delivers what is due on `channel` until nothing is left, the channel breaks down, a signal comes or the pass's time
+/// is over. Says when it has `begun`.
 pub fn run(
     mut db: Db,
     pass: &Arc<Pass<'static>>,

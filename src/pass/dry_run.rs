@@ -10,9 +10,14 @@ use diesel::QueryResult;
 use serde::Serialize;
 
 use self::corrected::Corrected;
-use super::{Pass, budget, due, line, roster, summary::Summary, take, window::Window};
+use super::{
+    Pass, due, line, roster,
+    summary::Summary,
+    take,
+    wait::{Wait, Waits},
+    window::Window,
+};
 use crate::{
-    config,
     db::{AT_ONCE, Db},
     ledger::{self, Channel, Kind, Standing, claim, enqueue::Due, status},
     platform::{self, Participant},
@@ -106,12 +111,17 @@ impl Plan {
 /// Looks at everybody in the windows, and at what waits to be tried again. Reads only.
 pub fn plan(db: &mut Db, pass: &Pass, limit: Option<usize>) -> QueryResult<Plan> {
     let now = pass.clock.now();
-    let mut plan = Plan::default();
-    for channel in pass.channels() {
-        if let Some(hold) = ledger::held(db, channel, now)? {
-            plan.held.push((channel, hold.describe(pass.zone)));
-        }
-    }
+    let waits = Waits::read(db, pass, now)?;
+    let held = |channel| {
+        Some((
+            channel,
+            Wait::Hold(waits.hold(channel)?).describe(pass.zone),
+        ))
+    };
+    let mut plan = Plan {
+        held: pass.channels().into_iter().filter_map(held).collect(),
+        ..Plan::default()
+    };
     for channel in pass.channels() {
         waiting(db, pass, channel, now, &mut plan)?;
     }
@@ -120,11 +130,8 @@ pub fn plan(db: &mut Db, pass: &Pass, limit: Option<usize>) -> QueryResult<Plan>
         due(db, pass, &window, &corrected, now, &mut plan)?;
     }
     plan.nearest_first();
-    if let config::Channel::On(mail) = &pass.config.mail
-        && let Some(max) = mail.max_per_day
-    {
-        let left = budget::of_the_day(db, Channel::Mail, usize::try_from(max).ok(), now)?;
-        plan.spend(max, left);
+    if let Some(day) = waits.budget() {
+        plan.spend(day);
     }
     plan.cut(limit.unwrap_or(usize::MAX));
     Ok(plan)

@@ -1,5 +1,5 @@
-//! Building `session_cancellations`: who was told of a session that has been cancelled or deleted since. Such a session is
-//! no longer in `session_participants`, where somebody who has left is missing just the same.
+//! Building `session_cancellations`: who was told of a session that has been cancelled or deleted since. Such a session
+//! is no longer in `session_participants`, where somebody who has left is missing just the same.
 
 use super::{tables::Platform, view::marked};
 use crate::db::ViewSql;
@@ -7,8 +7,8 @@ use crate::db::ViewSql;
 pub const NAME: &str = "session_cancellations";
 
 impl Platform {
-    /// The statement that makes the view: the ledger's `sent` rows whose session does not take place, with the columns of
-    /// `session_participants`. Of a session that was deleted nothing is left but the start that was told.
+    /// The statement that makes the view: the ledger's `sent` rows whose session does not take place, with the columns
+    /// of `session_participants`. Of a session that was deleted nothing is left but the start that was told.
     pub fn cancellations(&self, sql: &ViewSql) -> String {
         marked(&self.unmarked_cancellations(sql))
     }

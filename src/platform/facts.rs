@@ -1,5 +1,5 @@
-//! What the platform's own tables say of one session, one user and the enrollment between them, for those who ask why. The
-//! conditions are those of the view, and the database itself judges them, in its own way of comparing.
+//! What the platform's own tables say of one session, one user and the enrollment between them, for those who ask why.
+//! The conditions are those of the view, and the database itself judges them, in its own way of comparing.
 
 mod words;
 
@@ -123,8 +123,8 @@ pub fn of_user(db: &mut Db, platform: &Platform, id: i64) -> QueryResult<Vec<Fac
     facts(db, platform, "users", &format!("users u WHERE u.id = {id}"))
 }
 
-/// Whether the user takes part in the session's course; empty where there is no enrollment. Of several the one that lets
-/// the user take part.
+/// Whether the user takes part in the session's course; empty where there is no enrollment. Of several the one that
+/// lets the user take part.
 pub fn of_enrollment(
     db: &mut Db,
     platform: &Platform,

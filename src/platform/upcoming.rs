@@ -24,8 +24,8 @@ pub struct Upcoming {
     pub opted_in: i64,
 }
 
-/// How many participants are looked at for the sessions they belong to: of a common platform all the next ones at once, of a
-/// large one those of the next session.
+/// How many participants are looked at for the sessions they belong to: of a common platform all the next ones at once,
+/// of a large one those of the next session.
 const LOOK: i64 = 1000;
 
 /// The next sessions, so many at most, nearest start first.

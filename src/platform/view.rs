@@ -84,19 +84,20 @@ impl Platform {
 
     /// The statement that makes the view.
     ///
-    /// Sessions are read first, of which few are in the window, so that a platform without an index on `scheduled_at` costs
-    /// one look at its sessions and, when none is due, none at its enrollments. Users are asked for by the enrollment's
-    /// `user_id`, which the platform's unique index begins with. Of several profiles the one with the lowest id counts,
-    /// as in Laravel's `hasOne`: the one that no other profile `q` comes before.
+    /// Sessions are read first, of which few are in the window, so that a platform without an index on `scheduled_at`
+    /// costs one look at its sessions and, when none is due, none at its enrollments. Users are asked for by the
+    /// enrollment's `user_id`, which the platform's unique index begins with. Of several profiles the one with the
+    /// lowest id counts, as in Laravel's `hasOne`: the one that no other profile `q` comes before.
     ///
-    /// `coalesce(…, false)` and `+ 0` change no result: they keep planners from indexes on flags that most rows have, and
-    /// from multiplying their guesses of how many rows have them down to one.
+    /// `coalesce(…, false)` and `+ 0` change no result: they keep planners from indexes on flags that most rows have,
+    /// and from multiplying their guesses of how many rows have them down to one.
     pub fn view(&self, sql: &ViewSql) -> String {
         let query = self.participants(sql);
         marked(&format!("{} {NAME} AS\n{query};", sql.create))
     }
 
-    /// The query of the view, which can also be asked before there is one: nobody has opted in where there is no column yet.
+    /// The query of the view, which can also be asked before there is one: nobody has opted in where there is no column
+    /// yet.
     pub fn participants(&self, sql: &ViewSql) -> String {
         let title = format!("c.{}", self.title_column().unwrap_or("title"));
         let text = |table, alias, column| self.text(sql, table, alias, column);
@@ -176,7 +177,8 @@ WHERE {conditions}",
     }
 }
 
-/// The statement with a last column that tells what it makes from an operator's own, and an older one of ours from this.
+/// The statement with a last column that tells what it makes from an operator's own, and an older one of ours from
+/// this.
 pub(super) fn marked(view: &str) -> String {
     let marker = format!(",\n    '{:016x}' AS {MARKER}\nFROM", fingerprint(view));
     view.replacen("\nFROM", &marker, 1)

@@ -70,6 +70,23 @@ fn a_pass_that_uses_up_all_of_the_days_budget_says_so_and_what_waits_says_how_mu
 }
 
 #[test]
+fn how_many_wait_for_the_days_budget_is_said_by_the_pass_and_not_of_each_of_them() {
+    let smtp = Smtp::start();
+    let platform = due(&smtp, 4).set("MAIL_MAX_PER_DAY", "2");
+    let run = platform.run(&["send", "--now", NOW, "--format", "json"]);
+    let run = run.exits(75);
+    let said = "MAIL_MAX_PER_DAY=2 is reached: 2 wait";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+    let stopped = run.json()["channels"]["mail"]["stopped"].to_string();
+    assert!(stopped.contains(said), "{stopped}");
+    let stored = "session_reminder_deliveries WHERE status = 'pending'";
+    let why = platform.rows("error", stored);
+    let reached = "channel stopped: MAIL_MAX_PER_DAY=2 is reached: mails wait until others were sent 24 hours ago, or are missed; \
+         raise it if the mail provider allows more";
+    assert_eq!(why, [reached, reached]);
+}
+
+#[test]
 fn the_nearest_sessions_come_first_where_the_days_budget_is_short() {
     let smtp = Smtp::start();
     let platform = due(&smtp, 2).set("MAIL_MAX_PER_DAY", "2");

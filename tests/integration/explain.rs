@@ -636,6 +636,39 @@ fn of_what_has_failed_it_offers_no_retry_that_is_refused() {
 }
 
 #[test]
+fn what_is_tried_again_only_when_the_session_begins_is_not_sent() {
+    let platform = platform();
+    platform.send().succeeds();
+    let waits = |until: &str, fault: &str| {
+        platform.sql(&format!(
+            "UPDATE session_reminder_deliveries SET status = 'pending', next_attempt_at = '{until}', {fault}"
+        ));
+        let report = platform.run(&["report", "1", "--now", NOW]).succeeds();
+        (conclusion(&explain(&platform), "mail"), report.stdout)
+    };
+    let busy = "error_code = '451', error = 'busy'";
+    let (said, report) = waits("2026-11-23 09:59:00", busy);
+    assert_eq!(
+        said,
+        "will: Budi will be told by mail when it is tried again on Mon 2026-11-23 16:59 WIB; so far 451: busy"
+    );
+    has(&report, "waiting");
+    let late = "Mon 2026-11-23 16:59 WIB, too late for the session";
+    for (fault, so_far, why) in [
+        (busy, "; so far 451: busy", ": 451: busy"),
+        ("error_code = NULL, error = NULL", "", ""),
+    ] {
+        let (said, report) = waits("2026-11-23 09:59:01", fault);
+        assert_eq!(
+            said,
+            format!("no: Budi will not be told by mail: not tried again before {late}{so_far}")
+        );
+        has(&report, "not sent");
+        has(&report, &format!("not before {late}{why}"));
+    }
+}
+
+#[test]
 fn what_waits_for_somebody_who_has_left_is_not_sent() {
     let platform = platform();
     platform.send().succeeds();
@@ -767,6 +800,22 @@ fn a_days_budget_that_is_used_up_until_the_session_begins_keeps_somebody_from_be
         &conclusion(&at(&platform, NOW, "3", "9"), "mail"),
         "will: Siti will be told by mail on Tue 2026-11-24 16:25 WIB",
     );
+}
+
+#[test]
+fn a_channel_that_waits_longer_than_the_days_budget_says_until_when() {
+    let platform = with_budget("2", 3);
+    platform.session(1, START);
+    platform.send().exits(75);
+    platform.sql("UPDATE session_reminder_deliveries SET next_attempt_at = '2026-11-24 09:49:30' WHERE status = 'pending'");
+    platform.session(2, "2026-11-24 16:50:00");
+    let until = "Tue 2026-11-24 16:49 WIB, too late for the session";
+    has(
+        &conclusion(&at(&platform, NOW, "2", "9"), "mail"),
+        &format!("no: Siti will not be told by mail: the channel waits until {until}"),
+    );
+    let report = platform.run(&["report", "2", "--now", NOW]).succeeds();
+    has(&report.stdout, &format!("not before {until}"));
 }
 
 #[test]

@@ -87,7 +87,8 @@ fn the_next_sessions_are_listed_with_their_people_and_when_they_are_told() {
     );
 }
 
-/// What `status` counts by mail of the next session, and how many `report` says are reached; neither says that it is too late.
+/// What `status` counts by mail of the next session, and how many `report` says are reached; neither says that it is
+/// too late.
 fn told_by_mail(platform: &Platform) -> (serde_json::Value, serde_json::Value) {
     let text = platform.run(&["status"]).succeeds().stdout;
     assert!(!text.contains("too late"), "{text}");
@@ -420,6 +421,35 @@ fn what_failed_alike_has_one_line_with_a_command_for_all_of_it() {
     );
     platform.sql("DELETE FROM course_sessions");
     mail("; see `reminders report 1`");
+}
+
+#[test]
+fn while_the_days_budget_is_used_up_mail_waits_until_it_has_room() {
+    let smtp = Smtp::start();
+    let platform = Platform::seed().mail(&smtp).set("MAIL_MAX_PER_DAY", "2");
+    platform.session(1, &wall_in(60));
+    platform.participants(1..=3);
+    platform.run(&["send"]).exits(75);
+    // Whether the next pass may try already or not.
+    for next in ["next_attempt_at", "NULL"] {
+        platform.sql(&format!(
+            "UPDATE session_reminder_deliveries SET next_attempt_at = {next}"
+        ));
+        let mail = status(&platform)["mail"].clone();
+        assert_eq!(mail["state"], "held");
+        let why = mail["why"].as_str().unwrap();
+        assert!(
+            why.starts_with("MAIL_MAX_PER_DAY=2 is reached (tried again after "),
+            "{why}"
+        );
+        let text = platform.run(&["status"]).succeeds().stdout;
+        let last = "mail sends nothing now, 1 waiting: MAIL_MAX_PER_DAY=2 is reached (tried again";
+        assert!(text.contains(last), "{text}");
+    }
+    platform.sql("DELETE FROM session_reminder_deliveries WHERE status = 'pending'");
+    assert_eq!(status(&platform)["mail"]["state"], "held");
+    let text = platform.run(&["status"]).succeeds().stdout;
+    assert!(text.ends_with("\nnothing needs a person\n"), "{text}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::{
     db::Db,
     ledger::{self, Channel, overview},
     lock,
+    pass::wait::Wait,
     time::{Zone, rough},
 };
 
@@ -99,7 +100,7 @@ fn held(
     };
     let since = ledger::last_stop(db, channel)?.map(|stop| now - stop.at.and_utc());
     let since = since.map_or(String::new(), |since| format!("{} ago, ", rough(since)));
-    let why = hold.describe(zone);
+    let why = Wait::Hold(&hold).describe(zone);
     chain.warn("held", format!("{}, {since}{why}", channel.name()));
     Ok(())
 }

@@ -1,80 +1,30 @@
 //! Everything that is known of one person and one session.
 
 mod messages;
+pub mod person;
 
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
-use serde::Serialize;
 
+use self::person::Person;
 use crate::{
     commands::{
         session::{self, Ground, Session},
         user,
     },
-    config,
     db::Db,
-    ledger::{self, Channel, Hold, Kind, correct, delivery::Delivery, history},
+    ledger::{self, Channel, Kind, correct, delivery::Delivery, history},
     legacy::Entry,
     outcome::Fault,
-    pass::{self, Pass, budget::Day, window::Window},
+    pass::{self, Pass, wait::Waits, window::Window},
     platform::{
         self, Participant,
         facts::{self, Fact},
         standing::has_cancellations,
     },
-    text,
 };
-
-/// The person, as the view has them, or else the platform's tables.
-#[derive(Debug, Default, Serialize)]
-pub struct Person {
-    pub id: i64,
-    pub name: Option<String>,
-    #[serde(skip)]
-    pub email: String,
-    #[serde(skip)]
-    pub phone: String,
-    #[serde(skip)]
-    pub opted_in: bool,
-    #[serde(skip)]
-    pub timezone: Option<String>,
-    /// Whether the platform has such a user.
-    #[serde(skip)]
-    pub exists: bool,
-}
-
-impl Person {
-    /// As a sentence calls them.
-    pub fn name(&self) -> String {
-        let name = text::one_line(self.name.as_deref().unwrap_or_default(), 40);
-        match name.is_empty() {
-            true => format!("user {}", self.id),
-            false => name,
-        }
-    }
-
-    /// The zone of their own, where they have one.
-    pub fn zone(&self) -> Option<Tz> {
-        self.timezone.as_deref()?.trim().parse().ok()
-    }
-}
-
-impl From<Participant> for Person {
-    fn from(listed: Participant) -> Self {
-        Self {
-            id: listed.user_id,
-            opted_in: listed.opted_in(),
-            name: listed.name,
-            email: listed.email.unwrap_or_default(),
-            phone: listed.phone.unwrap_or_default(),
-            timezone: listed.timezone,
-            exists: true,
-        }
-    }
-}
 
 pub struct Case<'a> {
     pub pass: &'a Pass<'a>,
@@ -93,10 +43,7 @@ pub struct Case<'a> {
     pub entry: Option<Entry>,
     /// Has told WhatsApp to stop, where the platform does not know.
     pub has_stopped: bool,
-    /// How many mails may be sent in a day, where there is a limit.
-    pub budget: Option<Day>,
-    /// Why a channel waits.
-    pub held: HashMap<&'static str, Hold>,
+    pub waits: Waits,
     /// The corrections that the next pass gives a row.
     pub owed: Vec<(Channel, Kind)>,
     /// Whether there is a `session_cancellations`, and whether it lists them: a pass tells nobody else that the session
@@ -130,8 +77,7 @@ impl<'a> Case<'a> {
             over: HashMap::new(),
             entry: None,
             has_stopped: false,
-            budget: None,
-            held: HashMap::new(),
+            waits: Waits::default(),
             owed: Vec::new(),
             has_cancellations: false,
             is_in_vain: false,
@@ -185,16 +131,7 @@ impl<'a> Case<'a> {
         }
         self.deliveries = history::of(db, self.session.id, self.user.id)?;
         self.has_stopped = ledger::opted_out(db)?.contains(&self.user.id);
-        if let config::Channel::On(mail) = &self.pass.config.mail
-            && let Some(max) = mail.max_per_day
-        {
-            self.budget = Some(Day::read(db, Channel::Mail, max, self.now)?);
-        }
-        for channel in Channel::ALL {
-            if let Some(hold) = ledger::held(db, channel, self.now)? {
-                self.held.insert(channel.name(), hold);
-            }
-        }
+        self.waits = Waits::read(db, self.pass, self.now)?;
         if let (Some(entry), Some(window)) = (&mut self.entry, self.pass.legacy_window()) {
             entry.ask(db, self.session.id, &window)?;
         }

@@ -1,10 +1,9 @@
 //! What follows from the rules and the ledger, in a sentence for each channel.
 
-mod budget;
-mod hold;
 mod news;
 mod no_row;
 mod row;
+mod wait;
 
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
@@ -175,20 +174,19 @@ impl<'a> Question<'a> {
         when(self.case.pass.zone.0, time)
     }
 
-    /// What a pass would tell from then on, which is `words`.
+    /// What a pass tells from then on, which is `words`, where nothing keeps the channel from it.
     fn by_then(&self, then: DateTime<Utc>, words: &str) -> Answer {
+        let wait = self.case.waits.of(self.channel, then);
+        wait.map_or_else(|| self.will(words), |wait| self.by_wait(&wait))
+    }
+
+    fn will(&self, words: &str) -> Answer {
         let once = match self.case.is_migrated() {
             true => "",
             false => ", once `reminders migrate` has run",
         };
-        let said = || format!("{} {words}{}{once}", self.say("will be told"), self.about);
-        self.delayed(then).unwrap_or_else(|| (Told::Will, said()))
-    }
-
-    /// What the day's budget and a channel that waits make of that.
-    fn delayed(&self, then: DateTime<Utc>) -> Option<Answer> {
-        let by_budget = self.used_up(then).map(|day| self.by_budget(day));
-        by_budget.or_else(|| self.hold(then).map(|hold| self.by_hold(hold)))
+        let said = format!("{} {words}{}{once}", self.say("will be told"), self.about);
+        (Told::Will, said)
     }
 
     /// Whether there is still time to tell.

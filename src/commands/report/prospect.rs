@@ -1,8 +1,6 @@
 //! What becomes of a message that is still to be sent.
 
-use chrono::{DateTime, Utc};
-
-use super::{people::About, place::Place, reach::State, wait::Wait};
+use super::{people::About, place::Place, reach::State, wait};
 use crate::{
     ledger::{Channel, delivery::Delivery},
     pass::{line, take::LEFT},
@@ -25,24 +23,12 @@ pub fn of_waiting(
             why(&end.code, Some(end.why.clone()), listed, about),
         );
     }
-    match about
-        .start()
-        .and_then(|start| wait(row, channel, start, about))
-    {
-        Some(wait) => (wait.or(State::Waiting), Some(wait.why)),
+    let now = about.pass.clock.start();
+    let wait = about.outlook.waits.of_row(row, channel, now);
+    match wait.zip(about.start()) {
+        Some((wait, start)) => wait::prospect(&wait, State::Waiting, start, about.pass.zone),
         None => (State::Waiting, row.fault()),
     }
-}
-
-/// What keeps the channel from sending a row at its next attempt; or that this comes too late.
-fn wait(row: &Delivery, channel: Channel, start: DateTime<Utc>, about: &About) -> Option<Wait> {
-    let (now, zone) = (about.pass.clock.start(), about.pass.zone);
-    let next = row.next_attempt_at.map_or(now, |at| at.and_utc().max(now));
-    let by_channel = about.outlook.wait((channel, next), start, zone);
-    by_channel.or_else(|| {
-        let own = Wait::new(Some(next), row.fault()?, start, zone);
-        Some(own).filter(Wait::is_too_long)
-    })
 }
 
 /// Of a reminder, or a correction, that has no row yet; `None` where this program makes none any more.
@@ -59,14 +45,13 @@ pub fn of_reminder(to: &Participant, channel: Channel, about: &About) -> Option<
     if let Err(fault) = line::recipient(channel, to, pass.config) {
         return Some((State::NotSent, Some(fault.to_string())));
     }
-    let wait = about.outlook.wait((channel, then), start, pass.zone);
-    Some(wait.map_or((State::NotYet, None), |wait| {
-        (wait.or(State::NotYet), Some(wait.why))
-    }))
+    let wait = about.outlook.waits.of(channel, then);
+    let prospect = |wait| wait::prospect(&wait, State::NotYet, start, pass.zone);
+    Some(wait.map_or((State::NotYet, None), prospect))
 }
 
-/// The ledger does not know whether the person is gone or the session: in its place, what is known of that now. (That the
-/// person is, the note says.)
+/// The ledger does not know whether the person is gone or the session: in its place, what is known of that now. (That
+/// the person is, the note says.)
 pub fn why(
     code: &str,
     said: Option<String>,

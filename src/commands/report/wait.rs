@@ -1,49 +1,28 @@
-//! What a message waits for, and whether that takes too long.
+//! What comes of a message that waits, in words.
 
 use chrono::{DateTime, Utc};
 
-use super::reach::State;
+use super::{prospect::Prospect, reach::State};
 use crate::{
-    ledger::close::LAST_MOMENT,
+    pass::wait::Wait,
     time::{Zone, when},
 };
 
-/// What keeps a channel from sending at once.
-pub struct Wait {
-    is_too_long: bool,
-    pub why: String,
+/// Of one that would be in that state, did it not wait.
+pub fn prospect(wait: &Wait, would: State, start: DateTime<Utc>, zone: Zone) -> Prospect {
+    match (wait.is_too_long(start), wait) {
+        (true, _) => {
+            let late = ", too late for the session";
+            (State::NotSent, words(wait, late, zone))
+        }
+        (false, Wait::Attempt(row)) => (would, row.fault()),
+        (false, _) => (would, words(wait, "", zone)),
+    }
 }
 
-impl Wait {
-    /// Until then, where that is known.
-    pub fn new(
-        until: Option<DateTime<Utc>>,
-        why: String,
-        start: DateTime<Utc>,
-        zone: Zone,
-    ) -> Self {
-        let is_too_long = until.is_some_and(|until| start - until < LAST_MOMENT);
-        let late = if is_too_long {
-            ", too late for the session"
-        } else {
-            ""
-        };
-        let why = match until {
-            Some(until) => format!("not before {}{late}: {why}", when(zone.0, until)),
-            None => why,
-        };
-        Self { is_too_long, why }
-    }
-
-    pub fn is_too_long(&self) -> bool {
-        self.is_too_long
-    }
-
-    /// The state of what would be in that one.
-    pub fn or(&self, would: State) -> State {
-        match self.is_too_long {
-            true => State::NotSent,
-            false => would,
-        }
-    }
+fn words(wait: &Wait, late: &str, zone: Zone) -> Option<String> {
+    let until = wait.until().map(|until| when(zone.0, until));
+    let until = until.map(|until| format!("not before {until}{late}"));
+    let words: Vec<String> = until.into_iter().chain(wait.why()).collect();
+    Some(words.join(": "))
 }

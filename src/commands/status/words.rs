@@ -182,8 +182,10 @@ impl Status {
     fn stopped(&self) -> String {
         let mut table = Table::new();
         for (name, one) in [("mail", &self.mail), ("whatsapp", &self.whatsapp)] {
-            if ["held", "wrong"].contains(&one.state) {
-                let (waiting, why) = (one.outcomes.waiting, one.why.as_deref());
+            let (waiting, why) = (one.outcomes.waiting, one.why.as_deref());
+            // The day's budget may be used up while nothing waits for it.
+            let is_held = one.state == "held" && waiting > 0;
+            if is_held || one.state == "wrong" {
                 let why = why.unwrap_or_default();
                 table.row([Cell::new(format!(
                     "{name} sends nothing now, {waiting} waiting: {why}"

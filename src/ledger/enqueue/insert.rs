@@ -29,7 +29,8 @@ pub fn insert(db: &mut Db, due: &Due, channel: Channel, now: DateTime<Utc>) -> Q
     Ok(again + insert_rows(db, due, channel, Entry::Pending, now)?)
 }
 
-/// Gives them `missed` rows, for sessions whose window has passed without anybody having been told; `why` where that is known.
+/// Gives them `missed` rows, for sessions whose window has passed without anybody having been told; `why` where that is
+/// known.
 pub fn insert_missed(
     db: &mut Db,
     due: &Due,

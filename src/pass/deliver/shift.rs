@@ -22,6 +22,7 @@ use crate::{
         line::Transport,
         prepare,
         summary::{Channels, Tally},
+        wait::Wait,
     },
 };
 
@@ -194,7 +195,7 @@ fn may_start(db: &mut Db, pass: &Pass, tally: &mut Tally, channel: Channel) -> Q
     let now = pass.clock.now();
     let database = &pass.config.database;
     if let Some(hold) = db::again(db, database, |db| ledger::held(db, channel, now))? {
-        let reason = hold.describe(pass.zone);
+        let reason = Wait::Hold(&hold).describe(pass.zone);
         info!("{}: {reason}", channel.name());
         tally.stop(Exit::TryLater, reason);
         return Ok(false);

@@ -18,15 +18,13 @@ use crate::{
 
 impl Coordinator<'_> {
     pub(super) fn close_channel(&mut self) {
-        if self.fault.is_none() && self.is_budget_spent() {
-            self.fault = match self.waiting() {
-                0 => None,
-                waiting => Some(self.spent(waiting)),
-            };
-        }
-        self.warn_of_budget();
-        if let Some(fault) = self.fault.take() {
-            self.hold_back(&fault);
+        let stop = match self.fault.take() {
+            Some(fault) => Some((fault.to_string(), fault)),
+            None => self.spent(),
+        };
+        self.warn_of_budget(stop.is_some());
+        if let Some((said, fault)) = stop {
+            self.hold_back(said, &fault);
         } else if let Some(error) = self.database.take() {
             self.give_up(&error);
         } else if self.pass.clock.elapsed() >= LONGEST && self.waiting() > 0 {
@@ -35,17 +33,22 @@ impl Coordinator<'_> {
         }
     }
 
-    fn spent(&self, waiting: usize) -> Fault {
-        let max = self.transport.max_per_day().unwrap_or_default();
-        let reason = format!(
-            "MAIL_MAX_PER_DAY={max} is reached: {waiting} wait until others were sent 24 hours ago, or are missed; raise it if the \
-             mail provider allows more"
-        );
-        Fault::new("budget", reason)
-    }
-
-    fn is_budget_spent(&mut self) -> bool {
-        self.left_of_the_day().is_ok_and(|left| left == 0)
+    /// Where some wait for the day's budget, what the pass says of it, and what their rows keep: not how many they were,
+    /// which is soon no longer so.
+    fn spent(&mut self) -> Option<(String, Fault)> {
+        let max = self.transport.max_per_day()?;
+        let waiting = match self.left_of_the_day() {
+            Ok(0) => self.waiting(),
+            _ => 0,
+        };
+        let fault = |who: &str| {
+            let reason = format!(
+                "MAIL_MAX_PER_DAY={max} is reached: {who} wait until others were sent 24 hours ago, or are missed; raise it \
+                 if the mail provider allows more"
+            );
+            Fault::new("budget", reason)
+        };
+        (waiting > 0).then(|| (fault(&waiting.to_string()).to_string(), fault("mails")))
     }
 
     /// What the limit of the day leaves; without one, as many as there are numbers.
@@ -55,7 +58,7 @@ impl Coordinator<'_> {
     }
 
     /// Said by the pass that uses up the fourth fifth of the day's budget, while there is time to do something about it.
-    fn warn_of_budget(&mut self) {
+    fn warn_of_budget(&mut self, has_stopped: bool) {
         let Some(max) = self.transport.max_per_day() else {
             return;
         };
@@ -64,7 +67,7 @@ impl Coordinator<'_> {
         if let Ok(left) = after
             && left <= max / 5
             && before > max / 5
-            && self.fault.is_none()
+            && !has_stopped
         {
             let sent = max.saturating_sub(left);
             warn!("{sent} of the {max} mails of MAIL_MAX_PER_DAY were sent within 24 hours");
@@ -72,7 +75,7 @@ impl Coordinator<'_> {
     }
 
     /// The channel has broken down: its rows wait, those that are still being made too.
-    fn hold_back(&mut self, fault: &Fault) {
+    fn hold_back(&mut self, said: String, fault: &Fault) {
         while self.pass.enqueues.load(Ordering::Acquire) && !self.pass.interrupt.came() {
             thread::sleep(LOOK);
         }
@@ -81,8 +84,8 @@ impl Coordinator<'_> {
         if let Err(error) = held {
             warn!("{name}: could not hold its rows back: {error}");
         }
-        log!(self.loudness(fault, now), "{name} has stopped: {fault}");
-        self.report.tally.stop(Exit::TryLater, fault.to_string());
+        log!(self.loudness(fault, now), "{name} has stopped: {said}");
+        self.report.tally.stop(Exit::TryLater, said);
     }
 
     /// A stop is said when it begins, when its reason changes, and hourly. The codes tell reasons apart: the words often

@@ -1,5 +1,6 @@
-//! Servers that trickle: every limit on a reply begins anew with each byte of it, so that a delivery could go on for ever. One
-//! that does is given up from outside, and with it the channel; its thread is left behind, and ends with the pass.
+//! Servers that trickle: every limit on a reply begins anew with each byte of it, so that a delivery could go on for
+//! ever. One that does is given up from outside, and with it the channel; its thread is left behind, and ends with the
+//! pass.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,8 @@ use crate::{
     pass::jobs::Jobs,
 };
 
-/// A delivery takes 45 seconds at most, and reaching the server some 40: who takes longer than this is being trickled at.
+/// A delivery takes 45 seconds at most, and reaching the server some 40: who takes longer than this is being trickled
+/// at.
 const OVERDUE: Duration = Duration::from_secs(50);
 
 /// A pass that was not looking for so long was stopped, or its machine suspended.

@@ -1,5 +1,5 @@
-//! The end of a channel's work when a signal has come: what no line has begun is given back at once; what is still on its
-//! way when its time is over is given back too where it cannot have left, and stays in doubt where it may have.
+//! The end of a channel's work when a signal has come: what no line has begun is given back at once; what is still on
+//! its way when its time is over is given back too where it cannot have left, and stays in doubt where it may have.
 
 use std::{mem, sync::Arc};
 

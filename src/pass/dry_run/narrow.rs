@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::{Plan, Planned, Skipped};
-use crate::ledger::Channel;
+use crate::{ledger::Channel, pass::budget::Day};
 
 impl Plan {
     /// In the order in which a pass claims.
@@ -12,15 +12,16 @@ impl Plan {
             .sort_by(|a, b| a.scheduled_at.cmp(&b.scheduled_at));
     }
 
-    /// The day's budget, of which so many mails are left.
-    pub fn spend(&mut self, max_per_day: u32, mut left: usize) {
+    /// The day's budget.
+    pub fn spend(&mut self, day: &Day) {
+        let mut left = day.left();
         let is_mail = |one: &Planned| one.channel == Channel::Mail.name();
         let mails = self.reminders.iter().filter(|one| is_mail(one)).count();
         let waiting = mails.saturating_sub(left);
         if waiting == 0 {
             return;
         }
-        let reached = format!("MAIL_MAX_PER_DAY={max_per_day} is reached");
+        let reached = day.reached();
         let why = format!("waits: {reached}");
         self.keep(|one| !is_mail(one) || take(&mut left), &why);
         self.held

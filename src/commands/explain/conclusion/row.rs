@@ -7,7 +7,7 @@ use crate::{
         delivery::{Delivery, meaning},
         status,
     },
-    pass::take,
+    pass::{take, wait::Wait},
 };
 
 impl Question<'_> {
@@ -80,7 +80,8 @@ impl Question<'_> {
         )
     }
 
-    /// Why nobody would tell them now. (Of a session that does not take place those are told who would have been there.)
+    /// Why nobody would tell them now. (Of a session that does not take place those are told who would have been
+    /// there.)
     fn barred(&self, kind: Kind) -> Option<&str> {
         let on_channel = self.rules.barred_on(self.channel);
         self.barred_at_all(kind).or(on_channel)
@@ -101,16 +102,13 @@ impl Question<'_> {
         if !self.is_ahead() {
             return (Told::No, self.was_not_told("the session begins"));
         }
-        let next = row.next_attempt_at.map(|at| at.and_utc());
-        let next = next.filter(|at| *at > self.case.now);
-        let words = next.map_or("in the next pass".to_owned(), |at| {
-            format!("when it is tried again on {}", self.time(at))
-        });
-        let then = next.unwrap_or(self.case.now);
-        if let Some(delayed) = self.delayed(then) {
-            return delayed;
-        }
-        let (told, said) = self.by_then(then, &words);
+        let waits = &self.case.waits;
+        let (told, said) = match waits.of_row(row, self.channel, self.case.now) {
+            None => self.will("in the next pass"),
+            Some(wait @ Wait::Attempt(_)) => self.by_wait(&wait),
+            // What the channel waits for says more than what the row did.
+            Some(wait) => return self.by_wait(&wait),
+        };
         let why = row.fault().map(|fault| format!("; so far {fault}"));
         (told, said + &why.unwrap_or_default())
     }

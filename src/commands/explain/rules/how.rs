@@ -4,7 +4,7 @@ use super::{Case, Rule};
 use crate::{
     config,
     ledger::Channel,
-    pass::{budget::Day, line},
+    pass::{budget::Day, line, wait::Wait},
     text,
     time::when,
 };
@@ -20,7 +20,7 @@ pub fn rules(case: &Case, channel: Channel) -> Vec<Rule> {
     match channel {
         Channel::Mail => {
             let address = reached(case, channel, "mail_address", &case.user.email);
-            let budget = case.budget.as_ref().map(|day| budget(case, day));
+            let budget = case.waits.budget().map(|day| budget(case, day));
             [Some(on), budget, Some(address)]
                 .into_iter()
                 .flatten()
@@ -61,9 +61,9 @@ fn on(case: &Case, channel: Channel) -> Rule {
             .is_some()
             .then_some("REMINDER_REDIRECT_WHATSAPP"),
     };
-    match (case.held.get(name), redirected) {
+    match (case.waits.hold(channel), redirected) {
         (Some(hold), _) => {
-            let why = hold.describe(case.pass.zone);
+            let why = Wait::Hold(hold).describe(case.pass.zone);
             Rule::none(name, format!("on, but waits: {why}"))
         }
         (None, Some(variable)) => Rule::holds(
