@@ -13,7 +13,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct Preview {
-    /// The session's id; without it, the next session that somebody takes part in
+    /// The session's id; without it, the next one whose reminder may still go
     #[arg(value_name = "SESSION", value_parser = session)]
     pub session: Option<i64>,
 
