@@ -107,6 +107,21 @@ fn several_leads_tell_of_the_same_start_once_each() {
 }
 
 #[test]
+fn a_dry_run_names_the_sessions_of_every_lead_the_nearest_first() {
+    let platform = Platform::seed()
+        .with_files()
+        .set("REMINDER_LEAD", "24h,60m");
+    let at = ["send", "--dry-run", "--now", "2026-11-23T16:00:00+07:00"];
+    let text = platform.run(&at).succeeds().stdout;
+    let lines: Vec<&str> = text.lines().take(2).collect();
+    let named = [
+        "sessions that start from 2026-11-23 16:55:00 to 2026-11-23 17:05:00 (Asia/Jakarta)",
+        "sessions that start from 2026-11-24 15:55:00 to 2026-11-24 16:05:00 (Asia/Jakarta)",
+    ];
+    assert_eq!(lines, named);
+}
+
+#[test]
 fn a_changed_lead_tells_nobody_twice_and_late_joiners_once() {
     let smtp = Smtp::start();
     let platform = sessions_at(&smtp, &["17:00:00"]);

@@ -1,6 +1,6 @@
 //! What `send` tells a person: what a dry run found, and what comes next when nothing is due.
 
-use std::{collections::HashMap, iter};
+use std::collections::HashMap;
 
 use anstyle::Style;
 use anyhow::{Context, Result};
@@ -45,12 +45,9 @@ fn goes(pass: &Pass, start: DateTime<Utc>) -> Option<DateTime<Utc>> {
 
 /// What a pass would do, a line per reminder.
 pub fn plan(plan: &Plan, pass: &Pass) -> String {
-    let (from, to) = pass.window();
-    let (from, to) = (pass.zone.wall(from), pass.zone.wall(to));
-    let window = format!("sessions that start from {from} to {to} ({})", pass.zone.0);
     let doubtful = held(plan).chain(summary::redirected(&pass.config.reminder));
     let parts = [
-        table::prose(iter::once(window).chain(off(pass))),
+        table::prose(windows(pass).chain(off(pass))),
         table::prose(doubtful).styled(table::DOUBTFUL),
         heading("would send", plan.reminders.len(), table::GOOD),
         lines(plan.reminders.iter().map(planned), table::GOOD),
@@ -59,6 +56,16 @@ pub fn plan(plan: &Plan, pass: &Pass) -> String {
     ];
     let parts = parts.iter().filter(|part| !part.is_empty());
     parts.map(Table::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Which sessions are looked at: for each lead, the nearest first.
+fn windows<'a>(pass: &'a Pass) -> impl Iterator<Item = String> + 'a {
+    let zone = pass.zone;
+    pass.windows().into_iter().rev().map(move |window| {
+        let (from, to) = window.starts(pass.clock.start());
+        let (from, to) = (zone.wall(from), zone.wall(to));
+        format!("sessions that start from {from} to {to} ({})", zone.0)
+    })
 }
 
 /// A line per message, or several on a terminal that is narrow: the channel, and what there is to say.
