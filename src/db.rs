@@ -212,6 +212,16 @@ pub fn cure(error: &anyhow::Error) -> Option<&'static str> {
     cures.iter().find_map(|cure| cure(&cause))
 }
 
+/// An error in one line, with what to do about it.
+pub fn with_cure(error: &anyhow::Error) -> String {
+    let cause = error.root_cause().to_string();
+    let advice = || advice(&cause).filter(|advice| !cause.ends_with(advice));
+    match cure(error).or_else(advice) {
+        Some(cure) => format!("{error:#}: {cure}"),
+        None => format!("{error:#}"),
+    }
+}
+
 /// What to do about an error that a later run may not meet again, but the same work on another connection would.
 pub fn advice(cause: &str) -> Option<&'static str> {
     let all: &[fn(&str) -> Option<&'static str>] = &[

@@ -65,12 +65,7 @@ fn main() -> ExitCode {
     let cli = Cli::read();
     start_logging(&cli);
     let ended = run(&cli).unwrap_or_else(|error| {
-        let cause = error.root_cause().to_string();
-        let advice = || db::advice(&cause).filter(|advice| !cause.ends_with(advice));
-        match db::cure(&error).or_else(advice) {
-            Some(cure) => error!("{error:#}: {cure}"),
-            None => error!("{error:#}"),
-        }
+        error!("{}", db::with_cure(&error));
         exit::of(&error)
     });
     if ended == Exit::Config {
@@ -99,7 +94,10 @@ fn run(cli: &Cli) -> Result<Exit> {
         Command::OptIn(args) => opt_in::opt_in(config()?, args),
         Command::OptOut(args) => opt_in::opt_out(config()?, args),
         Command::Migrate(args) => migrate::run(config()?, args),
-        Command::Check(args) => check::run(config()?, args),
+        Command::Check(args) => match config() {
+            Ok(config) => check::run(config, args),
+            Err(wrong) => check::without_settings(&wrong, args),
+        },
         Command::Preview(args) => preview::run(config()?, args),
         Command::Test(args) => test::run(config()?, args),
         Command::Status(args) => status::run(config()?, args),

@@ -5,6 +5,7 @@ mod database;
 mod env;
 mod folder;
 mod mail;
+mod metrics;
 mod next;
 mod passes;
 mod people;
@@ -14,7 +15,7 @@ mod starts;
 mod told;
 mod whatsapp;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use chrono::Utc;
 use chrono_tz::Tz;
 
@@ -23,7 +24,7 @@ use crate::{
     cli,
     config::{Channel, Config, Problem},
     db::{self, Db},
-    exit::Exit,
+    exit::{self, Exit},
     output,
     pass::summary,
     platform::{self, coming::Coming},
@@ -42,6 +43,7 @@ pub fn run(config: &'static Config, args: &cli::Check) -> Result<Exit> {
     for redirected in summary::redirected(&config.reminder) {
         chain.warn("redirect", format!("{redirected}, not to the participants"));
     }
+    metrics::look(&mut chain, config.watch.metrics_file.as_deref());
     chain.look("database", |chain| {
         let mut db = db::open(&config.database)?;
         chain.ok("database", config.database.describe());
@@ -49,6 +51,16 @@ pub fn run(config: &'static Config, args: &cli::Check) -> Result<Exit> {
     });
     output::print(args.format, &chain)?;
     Ok(chain.exit())
+}
+
+/// Where there are no settings to look with: what is wrong with them, a line each.
+pub fn without_settings(wrong: &Error, args: &cli::Check) -> Result<Exit> {
+    let mut chain = Chain::default();
+    for line in format!("{wrong:#}").lines() {
+        chain.fail("env", exit::of(wrong), line);
+    }
+    output::print(args.format, &chain)?;
+    Ok(exit::of(wrong))
 }
 
 /// What is set for a channel that can work. (The settings of the database were right, or `check` would not have begun.)

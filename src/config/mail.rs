@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn files_need_a_folder_but_no_real_address() {
         let text = "MAIL_MAILER=file\nMAIL_FROM_ADDRESS=hello@example.com";
-        assert!(problems(text)[0].starts_with("MAIL_FILE_DIR: is not set"));
+        assert!(problems(text)[0].starts_with("MAIL_FILE_DIR is not set"));
         let mail = on(&format!("{text}\nMAIL_FILE_DIR=mails"));
         assert!(
             matches!(mail.transport, MailTransport::File(folder) if folder.is_absolute() && folder.ends_with("mails"))
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_sender_is_required_and_real() {
-        assert!(problems("")[0].starts_with("MAIL_FROM_ADDRESS: is not set"));
+        assert!(problems("")[0].starts_with("MAIL_FROM_ADDRESS is not set"));
         assert!(
             problems("MAIL_FROM_ADDRESS=\"Kursus <a@kursus.id>\"")[0]
                 .contains("give one email address")

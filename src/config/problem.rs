@@ -26,11 +26,12 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.variable)?;
-        if let Some(holds) = &self.holds {
-            write!(f, " is \"{}\"", shown(holds))?;
+        let (variable, cure) = (&self.variable, &self.cure);
+        match &self.holds {
+            Some(holds) => write!(f, "{variable} is \"{}\": {cure}", shown(holds)),
+            None if cure.starts_with("is ") => write!(f, "{variable} {cure}"),
+            None => write!(f, "{variable}: {cure}"),
         }
-        write!(f, ": {}", self.cure)
     }
 }
 
@@ -64,6 +65,11 @@ mod tests {
         );
         let problem = Problem::new("MAIL_PASSWORD", None, "set it");
         assert_eq!(problem.to_string(), "MAIL_PASSWORD: set it");
+        let problem = Problem::new("MAIL_HOST", None, "is not set: give the server's name");
+        assert_eq!(
+            problem.to_string(),
+            "MAIL_HOST is not set: give the server's name"
+        );
     }
 
     #[test]

@@ -300,8 +300,8 @@ mod tests {
     fn half_an_account_names_the_missing_half() {
         let lines = problems(TOKEN);
         assert!(
-            lines[0].starts_with("TWILIO_SID: is not set")
-                && lines[1].starts_with("TWILIO_WHATSAPP_FROM: is not set"),
+            lines[0].starts_with("TWILIO_SID is not set")
+                && lines[1].starts_with("TWILIO_WHATSAPP_FROM is not set"),
             "{lines:?}"
         );
     }
@@ -429,9 +429,7 @@ mod tests {
 
     #[test]
     fn files_need_a_folder_and_no_account() {
-        assert!(
-            problems("WHATSAPP_TRANSPORT=file")[0].starts_with("WHATSAPP_FILE_DIR: is not set")
-        );
+        assert!(problems("WHATSAPP_TRANSPORT=file")[0].starts_with("WHATSAPP_FILE_DIR is not set"));
         let text = "WHATSAPP_TRANSPORT=file\nWHATSAPP_FILE_DIR=out";
         let Channel::On(Whatsapp {
             transport: WhatsappTransport::File(folder),

@@ -79,6 +79,8 @@ const SESSION: &str =
 /// For the connection and the login together: the client library waits for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+const SILENT: &str = "the server has been silent";
+
 /// Connects, in a thread that is left behind when this takes too long: with a server that accepts and then is silent.
 ///
 /// # Errors
@@ -98,7 +100,7 @@ pub fn open(server: &Server) -> Result<MysqlConnection> {
     match connected.recv_timeout(PATIENCE) {
         Ok(db) => db.with_context(what),
         Err(_) => {
-            let text = format!("it has been silent for {} s", PATIENCE.as_secs());
+            let text = format!("{SILENT} for {} s", PATIENCE.as_secs());
             Err(exit::error(Exit::TryLater, text)).with_context(what)
         }
     }
@@ -221,6 +223,10 @@ pub fn advice(error: &str) -> Option<&'static str> {
     let says = |words: &str| error.contains(words);
     if says("No space left on device") || says("Disk full") || says("' is full") {
         Some("make room on the server's disk")
+    } else if says("Can't connect to local") {
+        Some("check DB_SOCKET, or DATABASE_URL, and that the server runs")
+    } else if says("Can't connect to ") || says("Unknown server host") || says(SILENT) {
+        Some("check DB_HOST and DB_PORT, or DATABASE_URL, and that the server runs")
     } else if says("Lock wait timeout exceeded") {
         Some("somebody has kept it locked for more than 10 s: see SHOW FULL PROCESSLIST")
     } else {

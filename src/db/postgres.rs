@@ -204,10 +204,24 @@ pub fn cure(error: &str) -> Option<&'static str> {
     }
 }
 
+/// Why libpq comes to no server.
+const LOST: [&str; 6] = [
+    "Connection refused",
+    "No such file or directory",
+    "No route to host",
+    "Network is unreachable",
+    "Connection timed out",
+    "timeout expired",
+];
+
 pub fn advice(error: &str) -> Option<&'static str> {
     let says = |words: &str| error.contains(words);
     if says("No space left on device") {
         Some("make room on the server's disk")
+    } else if says("could not translate host name")
+        || (says("connection to server ") && LOST.iter().any(|words| says(words)))
+    {
+        Some("check DB_HOST and DB_PORT, or DATABASE_URL, and that the server runs")
     } else if says("due to lock timeout") {
         Some("somebody has kept it locked for more than 10 s: see pg_stat_activity and pg_locks")
     } else {

@@ -2,6 +2,7 @@
 
 mod coming;
 mod mail;
+mod metrics;
 mod passes;
 mod whatsapp;
 
@@ -183,6 +184,31 @@ fn without_an_env_file_it_says_so() {
     let text = first["text"].as_str().unwrap();
     assert_eq!(first["verdict"], "warn");
     assert!(text.contains("--env-file"), "{text}");
+}
+
+#[test]
+fn settings_that_every_command_needs_are_the_first_link_when_they_are_wrong() {
+    let platform = untouched()
+        .set("APP_TIMEZONE", "Mars/Olympus")
+        .set("REMINDER_LEAD", "soon");
+    let run = platform.run(&["check"]).exits(78);
+    let found = lines(&run.stdout, "env");
+    assert_eq!(found.len(), 2, "{}", run.stdout);
+    assert!(found[0].starts_with("FAIL  env  APP_TIMEZONE is \"Mars/Olympus\": "));
+    assert!(found[1].starts_with("FAIL  env  REMINDER_LEAD is \"soon\": "));
+    assert_eq!(run.stderr, "", "each is said once");
+    let json = platform.run(&["check", "--format", "json"]).exits(78);
+    let first = env(&json);
+    assert_eq!(
+        (&first["link"], &first["verdict"]),
+        (&"env".into(), &"fail".into())
+    );
+    let gone = ["--env-file", "gone.env", "check", "--format", "json"];
+    let first = env(&platform.run(&gone).exits(78));
+    assert!(
+        first["text"].as_str().unwrap().contains("gone.env"),
+        "{first}"
+    );
 }
 
 #[test]

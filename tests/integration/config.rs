@@ -84,8 +84,8 @@ fn the_problems_of_all_parts_come_together_and_no_secret_is_shown() {
         "REMINDER_LEAD is \"soon\"",
         "PHONE_REGION is \"Indonesia\"",
         "MAIL_PORT is \"many\"",
-        "TWILIO_SID: ",
-        "TWILIO_WHATSAPP_FROM: ",
+        "TWILIO_SID is no Account SID",
+        "TWILIO_WHATSAPP_FROM is not set",
         "HEALTHCHECK_URL: ",
     ];
     names_each_once(&run, &wrong);
@@ -212,7 +212,10 @@ fn a_server_that_is_away_is_tried_again_later_and_one_that_is_not_built_in_named
         ),
     ] {
         let (code, said) = match built {
-            true => (75, "database lms"),
+            true => (
+                75,
+                "check DB_HOST and DB_PORT, or DATABASE_URL, and that the server runs",
+            ),
             false => (78, "--features full"),
         };
         for command in ["send", "migrate"] {
@@ -220,8 +223,12 @@ fn a_server_that_is_away_is_tried_again_later_and_one_that_is_not_built_in_named
                 .run_with(&[("DATABASE_URL", url)], &[command])
                 .exits(code);
             assert!(run.stderr.contains(said), "{}", run.stderr);
+            let name = !built || run.stderr.contains("database lms");
+            assert!(name, "{}", run.stderr);
             assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
         }
+        let checked = platform.run_with(&[("DATABASE_URL", url)], &["check"]);
+        assert!(checked.stdout.contains(said), "{}", checked.stdout);
     }
 }
 
@@ -237,7 +244,7 @@ fn what_is_wrong_with_a_database_server_is_told_at_once_without_its_password() {
         .set("DB_SSLROOTCERT", "gone.pem");
     let run = platform.send().exits(78);
     let wrong = [
-        "DB_DATABASE: is not set",
+        "DB_DATABASE is not set",
         "DB_HOST is \"tcp://db\"",
         "DB_PORT is \"many\"",
         "DB_SSLMODE is \"always\"",

@@ -1,11 +1,6 @@
 //! SQLite's own matters: the file and how it is named, its journal, its locks, its query plans.
 
-use std::{
-    fs,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
-    process::Command,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
@@ -85,24 +80,6 @@ fn check_says_who_may_write_the_file_and_who_owns_it() {
         eprintln!("SKIPPED: only root can be somebody else");
         return;
     }
-    // Where it was built, perhaps in somebody's home, not everybody may go.
-    let elsewhere = TempDir::new().unwrap();
-    fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = elsewhere.path().join("reminders");
-    fs::copy(env!("CARGO_BIN_EXE_reminders"), &program).unwrap();
-    let as_user = |id: u32| {
-        let usual = platform.command(&["check"]);
-        let mut command = Command::new(&program);
-        command.args(usual.get_args()).env_clear();
-        let known = usual
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?)));
-        command
-            .envs(known)
-            .current_dir(usual.get_current_dir().unwrap());
-        let output = command.uid(id).gid(id).output().unwrap();
-        Run::of(&["check"], output)
-    };
     let open = |name: &str, mode: u32| {
         fs::set_permissions(platform.path(name), fs::Permissions::from_mode(mode)).unwrap();
     };
@@ -114,7 +91,7 @@ fn check_says_who_may_write_the_file_and_who_owns_it() {
         open("platform.sqlite", file);
         open("", folder);
         let before = platform.contents();
-        let run = as_user(65534);
+        let run = platform.run_as(65534, &["check"]);
         assert_eq!(run.code == 78, verdict == "FAIL");
         let said = rights(run);
         assert!(said.starts_with(verdict) && said.contains(words), "{said}");
@@ -131,7 +108,7 @@ fn check_says_who_may_write_the_file_and_who_owns_it() {
     let early = rights(platform.run(&["check"]));
     assert_eq!(early, root, "before migrate, too");
     platform.run(&["migrate"]).succeeds();
-    let owner = rights(as_user(65534));
+    let owner = rights(platform.run_as(65534, &["check"]));
     assert!(owner.starts_with("ok"), "{owner}");
 }
 

@@ -61,9 +61,8 @@ impl Chain {
     }
 
     pub fn error(&mut self, link: &'static str, error: &anyhow::Error) {
-        let cure = db::cure(error).map(|cure| format!(": {cure}"));
         let exit = exit::of(error).max(Exit::Failed);
-        self.fail(link, exit, format!("{error:#}{}", cure.unwrap_or_default()));
+        self.fail(link, exit, db::with_cure(error));
     }
 
     /// Looks at a link; what keeps it from being looked at is what is wrong with it.

@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -244,6 +246,22 @@ impl Platform {
         let mut command = program(self.folder.path());
         command.args(arguments);
         command
+    }
+
+    /// Runs it as another user, which only root can. Where it was built, perhaps in somebody's home, not everybody may
+    /// go: a copy elsewhere is run.
+    pub fn run_as(&self, id: u32, arguments: &[&str]) -> Run {
+        let elsewhere = TempDir::new().unwrap();
+        fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let copy = elsewhere.path().join("reminders");
+        fs::copy(env!("CARGO_BIN_EXE_reminders"), &copy).unwrap();
+        let usual = self.command(arguments);
+        let mut command = Command::new(&copy);
+        command.args(usual.get_args()).env_clear();
+        let known = usual.get_envs();
+        command.envs(known.filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(usual.get_current_dir().unwrap());
+        Run::of(arguments, command.uid(id).gid(id).output().unwrap())
     }
 
     /// One pass at [`NOW`].

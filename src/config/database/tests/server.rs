@@ -178,7 +178,7 @@ fn what_is_wrong_is_told_at_once() {
             "DB_HOST is \"tcp://db\": give the server's name or IP address alone; \
             the file of its Unix socket goes into DB_SOCKET\n\
             DB_PORT is \"many\": give a port number from 1 to 65535\n\
-            DB_DATABASE: is not set: name the database on the server",
+            DB_DATABASE is not set: name the database on the server",
         ),
         (
             "DB_CONNECTION=mysql\nDB_DATABASE=lms\nDB_HOST=/run/my.sock",

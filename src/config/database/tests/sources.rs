@@ -52,7 +52,7 @@ fn nearer_variables_decide_alone_where_they_name_all_and_else_must_not_contradic
     let line = told(file, &[("DB_CONNECTION", "pgsql")]).unwrap_err();
     assert_eq!(
         line,
-        "DB_DATABASE: is not set: name the database on the server"
+        "DB_DATABASE is not set: name the database on the server"
     );
 }
 
