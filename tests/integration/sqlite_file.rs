@@ -5,7 +5,6 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 use diesel::{
     Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text,
 };
-use tempfile::TempDir;
 
 use crate::{
     config::{GUIDE, GUIDE_TO_FILL_IN, names_each_once},
