@@ -421,7 +421,7 @@ mod tests {
             "TWILIO_SID=hunter2\n{TOKEN}TWILIO_WHATSAPP_FROM={SANDBOX}"
         ));
         assert!(
-            lines[0].starts_with("TWILIO_SID: is no Account SID")
+            lines[0].starts_with("TWILIO_SID is no Account SID")
                 && !lines.concat().contains("hunter2"),
             "{lines:?}"
         );
