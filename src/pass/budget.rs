@@ -78,6 +78,21 @@ impl Day {
         })
     }
 
+    /// The same day after a pass that uses up at `now` what is left.
+    pub fn after_a_pass(
+        &self,
+        db: &mut Db,
+        channel: Channel,
+        now: DateTime<Utc>,
+    ) -> QueryResult<Self> {
+        let first = ledger::sent_after(db, channel, now - DAY, 0)?;
+        Ok(Self {
+            spent: i64::from(self.max),
+            free: Some(first.unwrap_or(now) + DAY),
+            ..*self
+        })
+    }
+
     /// What is said where it is used up.
     pub fn reached(&self) -> String {
         format!("MAIL_MAX_PER_DAY={} is reached", self.max)

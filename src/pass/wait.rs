@@ -19,6 +19,8 @@ use crate::{
 pub struct Waits {
     /// How many mails may be sent in a day, where there is a limit.
     budget: Option<Day>,
+    /// Of one person: that day after the next pass, where others use it up there.
+    pub ahead: Option<Day>,
     /// Of channels that broke down.
     held: HashMap<&'static str, Hold>,
 }
@@ -39,7 +41,11 @@ impl Waits {
             held.extend(hold.map(|hold| (channel.name(), hold)));
         }
         let budget = budget(db, pass, now)?;
-        Ok(Self { budget, held })
+        Ok(Self {
+            budget,
+            ahead: None,
+            held,
+        })
     }
 
     pub fn budget(&self) -> Option<&Day> {
@@ -52,7 +58,8 @@ impl Waits {
 
     /// What keeps a channel from sending at that time: of several things that which lasts longest, as far as is known.
     pub fn of(&self, channel: Channel, then: DateTime<Utc>) -> Option<Wait<'_>> {
-        let of_mail = self.budget().filter(|_| channel == Channel::Mail);
+        let day = self.ahead.as_ref().or(self.budget());
+        let of_mail = day.filter(|_| channel == Channel::Mail);
         let budget = of_mail.filter(|day| day.is_used_up()).map(Wait::Budget);
         let hold = self.hold(channel).map(Wait::Hold);
         let lasts = |wait: &Wait| wait.until().is_none_or(|until| until > then);

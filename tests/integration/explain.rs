@@ -125,15 +125,21 @@ fn every_rule_says_yes_of_somebody_who_is_to_be_told() {
 /// Who is told by mail in a pass now, as `send --dry-run` says and as `explain` says, must be the same.
 #[track_caller]
 fn agrees_with_a_pass(platform: &Platform, users: &[i64]) {
+    agrees_with_a_pass_on(platform, 1, users);
+}
+
+#[track_caller]
+fn agrees_with_a_pass_on(platform: &Platform, session: i64, users: &[i64]) {
     let arguments = ["send", "--dry-run", "--now", NOW, "--format", "json"];
     let plan = platform.run(&arguments).succeeds().json();
     for user in users {
         for channel in ["mail", "whatsapp"] {
             let reminders = plan["reminders"].as_array().unwrap();
-            let planned = reminders
-                .iter()
-                .any(|one| one["user_id"] == *user && one["channel"] == channel);
-            let answer = at(platform, NOW, "1", &user.to_string());
+            let planned = reminders.iter().any(|one| {
+                (&one["session_id"], &one["user_id"]) == (&session.into(), &(*user).into())
+                    && one["channel"] == channel
+            });
+            let answer = at(platform, NOW, &session.to_string(), &user.to_string());
             let said = conclusion(&answer, channel);
             assert_eq!(said.starts_with("will: "), planned, "user {user}: {said}");
         }
@@ -800,6 +806,54 @@ fn a_days_budget_that_is_used_up_until_the_session_begins_keeps_somebody_from_be
         &conclusion(&at(&platform, NOW, "3", "9"), "mail"),
         "will: Siti will be told by mail on Tue 2026-11-24 16:25 WIB",
     );
+}
+
+#[test]
+fn a_days_budget_that_others_use_up_in_the_next_pass_is_answered_as_after_it() {
+    let platform = with_budget("2", 3);
+    platform.session(1, START);
+    let look = |session: &str, user: &str| at(&platform, NOW, session, user);
+    agrees_with_a_pass(&platform, &[1, 2, 9]);
+    let siti = look("1", "9");
+    assert_eq!(
+        rule(&siti, "mail_budget"),
+        "no: 0 of 2 in the last 24 hours, and those who are due before the user use up the rest"
+    );
+    let said = conclusion(&siti, "mail");
+    has(&said, "no: Siti will not be told by mail: ");
+    // What is due later waits for nobody yet; a nearer session comes first, whoever explains.
+    platform.session(3, "2026-11-24 17:30:00");
+    has(&conclusion(&look("3", "9"), "mail"), "will: Siti will be");
+    platform.session(2, "2026-11-23 16:56:00");
+    for session in [1, 2] {
+        agrees_with_a_pass_on(&platform, session, &[1, 2, 9]);
+    }
+    platform.send().exits(75);
+    assert_eq!(conclusion(&look("1", "9"), "mail"), said);
+    assert_eq!(
+        conclusion(&look("1", "1"), "mail"),
+        said.replace("Siti", "Peserta 1")
+    );
+    has(&conclusion(&look("2", "1"), "mail"), "yes: Peserta 1 was");
+    // Rows that an earlier pass has left.
+    let (platform, later) = (
+        platform.set("MAIL_MAX_PER_DAY", "3"),
+        "2026-11-23T16:02:00+07:00",
+    );
+    let asked =
+        |session: &str, user: &str| conclusion(&at(&platform, later, session, user), "mail");
+    has(
+        &asked("2", "9"),
+        "will: Siti will be told by mail in the next pass",
+    );
+    let waits = asked("1", "1");
+    has(
+        &waits,
+        "no: Peserta 1 will not be told by mail: MAIL_MAX_PER_DAY=3 is reached until Tue 2026-11-24 16:00 WIB",
+    );
+    platform.send_at(later).exits(75);
+    has(&asked("2", "9"), "yes: Siti was told");
+    assert_eq!(asked("1", "1"), waits);
 }
 
 #[test]

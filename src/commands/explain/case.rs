@@ -1,5 +1,6 @@
 //! Everything that is known of one person and one session.
 
+mod budget;
 mod messages;
 pub mod person;
 
@@ -138,6 +139,7 @@ impl<'a> Case<'a> {
         if self.ground.has_view {
             self.over = pass::again::over(db, self.pass, &self.deliveries, self.now)?;
             self.read_corrections(db)?;
+            self.read_budget(db)?;
         }
         Ok(())
     }

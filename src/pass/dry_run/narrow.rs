@@ -22,10 +22,16 @@ impl Plan {
             return;
         }
         let reached = day.reached();
-        let why = format!("waits: {reached}");
-        self.keep(|one| !is_mail(one) || take(&mut left), &why);
+        self.keep(|one| !is_mail(one) || take(&mut left), &waits(day));
         self.held
             .push((Channel::Mail, format!("{reached}: {waiting} wait")));
+    }
+
+    /// Whether somebody's mail waits for that day's budget, which goes to others.
+    pub fn leaves_out(&self, session: i64, user: i64, day: &Day) -> bool {
+        let (who, why) = ((session, user), waits(day));
+        let mut skipped = self.skipped.iter();
+        skipped.any(|one| (one.session_id, one.user_id) == who && one.reason == why)
     }
 
     /// `--limit`.
@@ -46,6 +52,10 @@ impl Plan {
             reason: otherwise.to_owned(),
         }));
     }
+}
+
+fn waits(day: &Day) -> String {
+    format!("waits: {}", day.reached())
 }
 
 /// One of those that are left, if there is one.

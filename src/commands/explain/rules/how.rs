@@ -78,6 +78,10 @@ fn on(case: &Case, channel: Channel) -> Rule {
 /// Whether the day's limit lets one more leave now.
 fn budget(case: &Case, day: &Day) -> Rule {
     let count = format!("{} of {} in the last 24 hours", day.spent, day.max);
+    if case.waits.ahead.is_some() {
+        let why = format!("{count}, and those who are due before the user use up the rest");
+        return Rule::holds(BUDGET, false, why);
+    }
     if !day.is_used_up() {
         return Rule::holds(BUDGET, true, count);
     }
