@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result, anyhow};
 use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::QueryResult;
 use serde::Serialize;
 
 use crate::{
@@ -14,7 +15,6 @@ use crate::{
         coming::Coming,
         facts,
         standing::Standing,
-        upcoming,
         view::{self, Platform},
     },
     text,
@@ -177,21 +177,27 @@ fn of_ledger(db: &mut Db, id: i64) -> Result<Option<Session>> {
     }))
 }
 
+/// That there is no such session, but these, which `status` shows as well.
 fn unknown(db: &mut Db, ground: &Ground, id: i64, now: NaiveDateTime) -> anyhow::Error {
-    let next = match &ground.platform {
-        Some(_) => facts::next_sessions(db, now, NAMED),
-        None => upcoming::next(db, now, NAMED),
-    };
-    not_among(&format!("session {id}"), &next.unwrap_or_default())
-}
-
-/// That there is no such session, but these.
-pub fn not_among(session: &str, next: &[i64]) -> anyhow::Error {
+    let next = next(db, &ground.coming(db), now).unwrap_or_default();
     match next.is_empty() {
-        true => anyhow!("there is no {session}, and none that is still to start"),
+        true => {
+            anyhow!("there is no session {id}, and nobody takes part in one that is still to start")
+        }
         false => anyhow!(
-            "there is no {session}: sessions that start soon are {} (`reminders status`)",
-            text::list(next)
+            "there is no session {id}: sessions that start soon are {} (`reminders status`)",
+            text::list(&next)
         ),
     }
+}
+
+/// The next sessions that somebody takes part in.
+fn next(db: &mut Db, coming: &Coming, now: NaiveDateTime) -> QueryResult<Vec<i64>> {
+    let mut next = Vec::new();
+    while next.len() < NAMED
+        && let Some((session, _)) = coming.session(db, now, &next)?
+    {
+        next.push(session);
+    }
+    Ok(next)
 }

@@ -3,12 +3,14 @@
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, Queryable, RunQueryDsl,
+    dsl::not,
     sql_types::{Nullable, Text, Timestamp},
     update,
 };
 
 use super::{Channel, Kind, Scope, close, is_still, of_session, start_digits, status};
 use crate::{
+    config::InDoubt,
     db::{self, AnyOf, ByRow, Db, Lossy, schema::session_reminder_deliveries as ledger},
     outcome::Fault,
     time::Zone,
@@ -105,6 +107,22 @@ pub fn too_late(
         .filter(close::too_late(channel, scope, zone, now))
         .select(row!())
         .load(db)
+}
+
+/// What passes that died have left, as [`close::recover`] would take it up: what is owed again, and of what nobody can tell
+/// whether it was sent.
+pub fn lost(
+    db: &mut Db,
+    channel: Channel,
+    scope: &Scope,
+    (in_doubt, zone): (InDoubt, Zone),
+    now: DateTime<Utc>,
+) -> QueryResult<(Vec<Row>, Vec<Row>)> {
+    let left = || close::abandoned(channel, scope, now);
+    let owed = || close::is_owed_again(channel, in_doubt, zone, now);
+    let mut load = |rows: super::Condition| ledger::table.filter(rows).select(row!()).load(db);
+    let again = load(Box::new(left().and(owed())))?;
+    Ok((again, load(Box::new(left().and(not(owed()))))?))
 }
 
 /// The next rows to deliver, nearest start first.

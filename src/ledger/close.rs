@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, NullableExpressionMethods, QueryDsl, QueryResult,
-    RunQueryDsl, dsl::not, update,
+    BoolExpressionMethods, ExpressionMethods, IntoSql, NullableExpressionMethods, QueryDsl,
+    QueryResult, RunQueryDsl, dsl::not, sql_types::Bool, update,
 };
 
 use super::{Channel, Condition, HELD, Scope, TOO_LATE, delay, of_session, starts_in, status};
@@ -180,21 +180,18 @@ pub fn recover(
 ) -> QueryResult<Recovered> {
     // What this pass itself has claimed is still on its way, however slowly.
     let others = || ledger::claimed_by.assume_not_null().ne(claimant.to_owned());
-    let left =
-        || -> Condition { Box::new(of_channel(channel, scope).and(abandoned(now)).and(others())) };
+    let left = || -> Condition { Box::new(abandoned(channel, scope, now).and(others())) };
     let mut recovered = Recovered::default();
-    if channel == Channel::Whatsapp || in_doubt == InDoubt::Resend {
-        for rows in unlocked(db, || {
-            Box::new(left().and(not(past_asking(channel, zone, now))))
-        })? {
-            recovered.again += update(ledger::table.filter(rows))
-                .set((
-                    ledger::status.eq(status::PENDING),
-                    ledger::next_attempt_at.eq(now.naive_utc()),
-                    ledger::updated_at.eq(now.naive_utc()),
-                ))
-                .execute(db)?;
-        }
+    for rows in unlocked(db, || {
+        Box::new(left().and(is_owed_again(channel, in_doubt, zone, now)))
+    })? {
+        recovered.again += update(ledger::table.filter(rows))
+            .set((
+                ledger::status.eq(status::PENDING),
+                ledger::next_attempt_at.eq(now.naive_utc()),
+                ledger::updated_at.eq(now.naive_utc()),
+            ))
+            .execute(db)?;
     }
     let unknown = (
         ledger::status.eq(status::UNKNOWN),
@@ -218,10 +215,25 @@ pub fn recover(
     Ok(recovered)
 }
 
-fn abandoned(now: DateTime<Utc>) -> Condition {
+/// Rows whose pass died between claiming and recording them: their lease is over.
+pub(super) fn abandoned(channel: Channel, scope: &Scope, now: DateTime<Utc>) -> Condition {
+    let over = ledger::lease_until.assume_not_null().lt(now.naive_utc());
     Box::new(
-        ledger::status
-            .eq(status::SENDING)
-            .and(ledger::lease_until.assume_not_null().lt(now.naive_utc())),
+        of_channel(channel, scope)
+            .and(ledger::status.eq(status::SENDING))
+            .and(over),
     )
+}
+
+/// Of those, what can be sent again without telling anybody twice that could be avoided.
+pub(super) fn is_owed_again(
+    channel: Channel,
+    in_doubt: InDoubt,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> Condition {
+    match (channel, in_doubt) {
+        (Channel::Mail, InDoubt::Hold) => Box::new(false.into_sql::<Bool>()),
+        _ => Box::new(not(past_asking(channel, zone, now))),
+    }
 }

@@ -22,6 +22,7 @@ pub struct Standing {
     pub scheduled_at: String,
     pub status: String,
     next_attempt_at: Option<NaiveDateTime>,
+    lease_until: Option<NaiveDateTime>,
     error: Option<String>,
 }
 
@@ -36,8 +37,14 @@ impl Standing {
         [status::PENDING, status::SENDING].contains(&self.status.as_str())
     }
 
-    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
-        self.next_attempt_at.is_none_or(|at| at <= now.naive_utc())
+    /// Whether a pass takes it up now: it waits, or the pass that had claimed it has died.
+    pub fn is_taken_up(&self, now: DateTime<Utc>) -> bool {
+        let now = now.naive_utc();
+        match self.status.as_str() {
+            status::PENDING => self.next_attempt_at.is_none_or(|at| at <= now),
+            status::SENDING => self.lease_until.is_some_and(|until| until < now),
+            _ => false,
+        }
     }
 
     /// Why nothing more is sent now, in words.
@@ -74,6 +81,7 @@ pub fn standing(db: &mut Db, channel: Channel, sessions: Vec<i64>) -> QueryResul
             start_digits(),
             ledger::status,
             ledger::next_attempt_at,
+            ledger::lease_until,
             ledger::error,
         ))
         .load(db)

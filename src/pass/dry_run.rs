@@ -19,12 +19,15 @@ use super::{
 };
 use crate::{
     db::{AT_ONCE, Db},
-    ledger::{self, Channel, Kind, Standing, claim, enqueue::Due, status},
+    ledger::{self, Channel, Kind, Standing, claim, enqueue::Due},
     platform::{self, Participant},
 };
 
 /// Why nothing is sent on a channel with wrong settings.
 const BROKEN: &str = "waits: the channel's settings are wrong";
+
+/// What becomes of a row whose pass died and that is not sent again.
+const LOST: &str = "unknown: may have been sent by a pass that died, and is not sent again";
 
 /// One message that would be sent.
 #[derive(Debug, Serialize)]
@@ -145,7 +148,13 @@ fn waiting(
     now: DateTime<Utc>,
     plan: &mut Plan,
 ) -> QueryResult<()> {
-    let rows = claim::next(db, channel, &pass.scope, usize::MAX, now)?;
+    let doubt = (pass.config.reminder.in_doubt, pass.zone);
+    let (again, lost) = claim::lost(db, channel, &pass.scope, doubt, now)?;
+    let rows = [
+        claim::next(db, channel, &pass.scope, usize::MAX, now)?,
+        again,
+    ];
+    let rows = rows.concat();
     let stopped = plan.stopped(channel, pass);
     for rows in rows.chunks(AT_ONCE) {
         let people = roster::people(db, rows)?;
@@ -163,6 +172,10 @@ fn waiting(
                 decision,
             );
         }
+    }
+    for row in lost {
+        let (key, start) = ((row.session_id, row.user_id), &row.scheduled_at);
+        plan.add(key, start, channel, row.kind(), Err(LOST.into()));
     }
     Ok(())
 }
@@ -187,7 +200,7 @@ fn due(
                 continue;
             }
             let decision = match rows.standing(to, &due) {
-                Some(row) if row.status == status::PENDING && row.is_due(now) => continue,
+                Some(row) if row.is_taken_up(now) => continue,
                 standing => decide(channel, to, standing, &due, stopped.as_deref(), pass),
             };
             let participant = (to.session_id, to.user_id);

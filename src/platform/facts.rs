@@ -3,7 +3,6 @@
 
 mod words;
 
-use chrono::NaiveDateTime;
 use diesel::{
     ExpressionMethods, QueryDsl, QueryResult, QueryableByName, RunQueryDsl,
     dsl::sql,
@@ -13,10 +12,7 @@ use diesel::{
 
 pub(super) use self::words::words;
 use super::{tables::Platform, view::Condition};
-use crate::{
-    db::{Db, Lossy, schema::users},
-    time::DIGITS,
-};
+use crate::db::{Db, Lossy, schema::users};
 
 /// What a condition of the view finds.
 pub struct Fact {
@@ -176,26 +172,6 @@ fn question(condition: &Condition, text: fn(&str) -> String, from: &str) -> Stri
         "SELECT {value} AS value, CASE WHEN {} THEN 1 ELSE 0 END AS holds FROM {from}",
         condition.sql
     )
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = Text, deserialize_as = Lossy)]
-    id: String,
-}
-
-/// The next sessions, so many at most.
-pub fn next_sessions(db: &mut Db, after: NaiveDateTime, limit: usize) -> QueryResult<Vec<i64>> {
-    let query = format!(
-        "SELECT CAST(id AS CHAR(20)) AS id FROM course_sessions WHERE scheduled_at > '{}'
-        ORDER BY scheduled_at, course_sessions.id LIMIT {limit}",
-        after.format(DIGITS)
-    );
-    let ids: Vec<Id> = sql_query(query).load(db)?;
-    Ok(ids
-        .iter()
-        .filter_map(|row| row.id.trim().parse().ok())
-        .collect())
 }
 
 /// The names of users, where the platform has a table of them.

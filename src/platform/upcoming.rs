@@ -34,14 +34,6 @@ pub fn upcoming(db: &mut Db, after: NaiveDateTime, count: usize) -> QueryResult<
     counted(db, starts)
 }
 
-/// Their ids alone.
-pub fn next(db: &mut Db, after: NaiveDateTime, count: usize) -> QueryResult<Vec<i64>> {
-    let starts = starts(db, after, count)?;
-    let mut next: Vec<(String, i64)> = starts.into_iter().map(|(id, at)| (at, id)).collect();
-    next.sort();
-    Ok(next.into_iter().map(|(_, id)| id).collect())
-}
-
 /// The next session that somebody takes part in: its title and start.
 pub fn first(db: &mut Db, after: NaiveDateTime) -> QueryResult<Option<(Option<String>, String)>> {
     let rows = participants::table

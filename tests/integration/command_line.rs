@@ -615,6 +615,35 @@ fn a_dry_run_holds_what_waits_against_the_same_rules_as_a_pass() {
     assert!(plan.stdout.contains("cancelled: left"), "{}", plan.stdout);
 }
 
+/// What a pass that died on the way has left: its lease is over.
+const LEFT: &str =
+    "UPDATE session_reminder_deliveries SET status = 'sending', sent_at = NULL, message_id = NULL,
+    claimed_by = 'other:1:1', lease_until = '2026-11-23 09:03:00'";
+
+#[test]
+fn a_dry_run_takes_up_what_a_pass_that_died_has_left_as_the_next_pass_does() {
+    let smtp = Smtp::start();
+    let platform = Platform::due(&smtp);
+    platform.send().succeeds();
+    platform.sql(LEFT);
+    for now in ["2026-11-23T16:05:00+07:00", "2026-11-23T16:20:00+07:00"] {
+        let plan = platform.run(&["send", "--dry-run", "--now", now]);
+        assert!(plan.stdout.contains("would send 1"), "{}", plan.stdout);
+        assert!(!plan.stdout.contains("another pass"), "{}", plan.stdout);
+    }
+    let held = platform.set("REMINDER_IN_DOUBT", "hold");
+    let later = ["send", "--dry-run", "--now", "2026-11-23T16:20:00+07:00"];
+    let plan = held.run(&later);
+    assert!(plan.stdout.contains("would send nobody"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("unknown: may have"), "{}", plan.stdout);
+    held.run(&["send", "--now", "2026-11-23T16:20:00+07:00"]);
+    assert_eq!(smtp.mails().len(), 1);
+    held.sql(LEFT);
+    let resent = held.set("REMINDER_IN_DOUBT", "resend");
+    resent.run(&["send", "--now", "2026-11-23T16:20:00+07:00"]);
+    assert_eq!(smtp.mails().len(), 2);
+}
+
 #[test]
 fn a_redirect_is_said_in_every_pass_that_sends() {
     let smtp = Smtp::start();

@@ -1006,7 +1006,7 @@ fn an_unknown_session_or_user_is_named_with_what_there_is() {
     );
     has(
         &line(&["explain", "999", "1", "--now", "2037-12-01T00:00:00Z"]),
-        "there is no session 999, and none that is still to start",
+        "there is no session 999, and nobody takes part in one that is still to start",
     );
     for who in ["7", "siapa@example.org", "' OR 1=1", "\u{1b}[31m"] {
         has(

@@ -200,6 +200,65 @@ fn an_unknown_session_or_user_is_named_with_those_there_are() {
         .succeeds();
 }
 
+/// Sessions 2 and 3 do not take place, and nobody was told of them; 4 and 5 do.
+fn course_with_cancelled_sessions(smtp: &Smtp, twilio: &Twilio) -> Platform {
+    let platform = course(smtp, twilio);
+    platform.sql(
+        "ALTER TABLE course_sessions ADD COLUMN status varchar(255);
+         ALTER TABLE course_sessions ADD COLUMN deleted_at timestamp NULL",
+    );
+    platform.run(&["migrate"]).succeeds();
+    for (session, minutes) in [(2, 90), (3, 120), (4, 180), (5, 150)] {
+        platform.session(session, &wall_in(minutes));
+    }
+    platform.sql(
+        "UPDATE course_sessions SET deleted_at = '2026-01-01 00:00:00' WHERE id = 2;
+         UPDATE course_sessions SET status = 'cancelled' WHERE id = 3",
+    );
+    platform
+}
+
+#[test]
+fn a_session_that_has_nobody_to_tell_is_not_an_unknown_one() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = course_with_cancelled_sessions(&smtp, &twilio);
+    for session in ["2", "3"] {
+        let explain = format!("reminders explain {session} USER");
+        let why = format!("session {session} has nobody to tell: `{explain}` says why");
+        for more in [&[][..], &["34"], &["--kind", "cancelled"]] {
+            let run = platform.run(&[&["preview", session], more].concat());
+            let run = run.exits(1);
+            assert_eq!(run.stdout, "");
+            assert!(run.stderr.contains(&why), "{}", run.stderr);
+        }
+        platform.run(&["explain", session, "34"]).succeeds();
+    }
+}
+
+#[test]
+fn instead_of_an_unknown_session_those_of_status_are_named() {
+    let (smtp, twilio) = (Smtp::start(), Twilio::start());
+    let platform = course_with_cancelled_sessions(&smtp, &twilio);
+    let says = |text: &str| {
+        for command in [
+            &["preview", "99"][..],
+            &["explain", "99", "34"],
+            &["report", "99"],
+        ] {
+            let run = platform.run(command).exits(1);
+            assert!(run.stderr.contains(text), "{}", run.stderr);
+        }
+    };
+    says("there is no session 99: sessions that start soon are 5, 4 (`reminders status`)");
+    let status = platform.run(&["status", "--format", "json"]).json();
+    let upcoming = status["upcoming"].as_array().unwrap().iter();
+    let ids: Vec<i64> = upcoming.map(|one| one["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, [5, 4]);
+
+    platform.sql("UPDATE course_sessions SET status = 'cancelled'");
+    says("there is no session 99, and nobody takes part in one that is still to start");
+}
+
 #[test]
 fn a_sample_needs_no_database() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,12 +1,12 @@
 //! What is told, of which session, to whom and when.
 
 use anyhow::{Result, anyhow};
-use chrono::{DateTime, Duration, DurationRound, NaiveDateTime, Utc};
+use chrono::{DateTime, Duration, DurationRound, Utc};
 use chrono_tz::Tz;
 
 use crate::{
     cli,
-    commands::session::{Ground, NAMED, not_among},
+    commands::session::{self, Ground, NAMED},
     config::Config,
     db::Db,
     ledger::{Channel, Kind, correct::told},
@@ -64,13 +64,12 @@ impl Scene {
     ) -> Result<Self> {
         let zone = platform::zone(config, db)?;
         let ground = Ground::read(db)?;
-        let coming = ground.coming(db);
         let windows = Window::all(&config.reminder);
         let session = match args.session {
             Some(session) => session,
-            None => next(db, &coming, &windows, zone, now)?,
+            None => next(db, &ground.coming(db), &windows, zone, now)?,
         };
-        let somebody = somebody(db, &coming, session, args, zone.wall(now))?;
+        let somebody = somebody(db, &ground, session, args, (zone, now))?;
         let participant = match &args.user {
             Some(_) => somebody,
             None => {
@@ -175,12 +174,12 @@ fn next(
 /// the start that they were told last.
 fn somebody(
     db: &mut Db,
-    coming: &Coming,
+    ground: &Ground,
     session: i64,
     args: &cli::Preview,
-    now: NaiveDateTime,
+    (zone, now): (Zone, DateTime<Utc>),
 ) -> Result<Participant> {
-    let people = coming.participants(db, session)?;
+    let people = ground.coming(db).participants(db, session)?;
     if !people.is_empty() {
         return choose(people, session, args.user.as_deref());
     }
@@ -189,7 +188,7 @@ fn somebody(
         false => Vec::new(),
     };
     if in_vain.is_empty() {
-        return Err(unknown(db, coming, session, now)?);
+        return nobody(db, ground, session, zone, now);
     }
     if args.kind != Kind::Cancelled {
         let text = "does not take place: see what is told of it with --kind cancelled";
@@ -202,20 +201,19 @@ fn somebody(
     Ok(somebody)
 }
 
-fn unknown(
+/// # Errors
+/// Always: that there is no such session, or where to learn why nobody is told of it.
+fn nobody(
     db: &mut Db,
-    coming: &Coming,
-    session: i64,
-    now: NaiveDateTime,
-) -> Result<anyhow::Error> {
-    let mut next = Vec::new();
-    while next.len() < NAMED
-        && let Some((session, _)) = coming.session(db, now, &next)?
-    {
-        next.push(session);
-    }
-    let wanted = format!("session {session} with a participant");
-    Ok(not_among(&wanted, &next))
+    ground: &Ground,
+    id: i64,
+    zone: Zone,
+    now: DateTime<Utc>,
+) -> Result<Participant> {
+    session::find(db, ground, id, zone, now)?;
+    Err(anyhow!(
+        "session {id} has nobody to tell: `reminders explain {id} USER` says why"
+    ))
 }
 
 /// `people` is not empty.
