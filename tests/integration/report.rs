@@ -466,7 +466,16 @@ fn what_laravel_has_sent_is_not_known_by_name() {
             "{text}"
         );
     }
+    // Without an address nobody has been told by anybody, as explain says as well.
+    platform.sql("UPDATE users SET email = 'no address' WHERE id = 2");
+    let text = trimmed(&report(&platform, "text"));
+    assert!(
+        text.contains("\nSiti  not sent    not wanted  address:"),
+        "{text}"
+    );
+    assert!(text.contains("6 by Laravel, 1 not reached"), "{text}");
     // Of a lead that Laravel knows nothing of, they are still to be told.
+    platform.sql("UPDATE users SET email = 'siti@example.org' WHERE id = 2");
     let platform = platform.set("REMINDER_LEAD", "60m,15m");
     let text = report(&platform, "text");
     assert!(text.contains("0 of 7 reached, 7 to be told yet"), "{text}");

@@ -50,6 +50,15 @@ pub fn of_reminder(to: &Participant, channel: Channel, about: &About) -> Option<
     Some(wait.map_or((State::NotYet, None), prospect))
 }
 
+/// Of a reminder of which this program makes none any more. Whom it could not reach Laravel has not reached either.
+pub fn of_nothing(to: &Participant, channel: Channel, about: &About) -> Prospect {
+    match line::recipient(channel, to, about.pass.config) {
+        _ if !about.by_laravel => (State::NotTold, None),
+        Ok(_) => (State::ByLaravel, None),
+        Err(fault) => (State::NotSent, Some(fault.to_string())),
+    }
+}
+
 /// The ledger does not know whether the person is gone or the session: in its place, what is known of that now. (That
 /// the person is, the note says.)
 pub fn why(

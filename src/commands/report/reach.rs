@@ -111,14 +111,11 @@ impl Reach {
 
     /// Of somebody for whom the ledger has nothing.
     pub fn without_row(channel: Channel, listed: Option<&Participant>, about: &About) -> Self {
-        let nothing = match about.by_laravel {
-            true => (State::ByLaravel, None),
-            false => (State::NotTold, None),
-        };
         let wanted = listed.filter(|one| about.wants(one, channel));
         let (state, reason) = match wanted {
             None => (State::Unwanted, None),
-            Some(to) => prospect::of_reminder(to, channel, about).unwrap_or(nothing),
+            Some(to) => prospect::of_reminder(to, channel, about)
+                .unwrap_or_else(|| prospect::of_nothing(to, channel, about)),
         };
         Self {
             state,
