@@ -119,6 +119,25 @@ impl Pass<'_> {
         }
     }
 
+    /// Why a channel sends nothing, whatever is due.
+    pub fn silent(&self, channel: Channel) -> Option<String> {
+        let name = channel.word();
+        let problems = match (channel, &self.config.mail, &self.config.whatsapp) {
+            (Channel::Mail, config::Channel::Broken(problems), _) => problems,
+            (Channel::Whatsapp, _, config::Channel::Broken(problems)) => problems,
+            _ => {
+                return self
+                    .off(channel)
+                    .map(|why| format!("{name} is off ({why})"));
+            }
+        };
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Some(format!(
+            "the settings of {name} are wrong: {}",
+            problems.join("; ")
+        ))
+    }
+
     /// Whether a channel's settings are wrong.
     pub fn is_broken(&self, channel: Channel) -> bool {
         let (mail, whatsapp) = (&self.config.mail, &self.config.whatsapp);

@@ -25,11 +25,12 @@ const ASKED_FOR: Duration = Duration::hours(1);
 const LONG_BEGUN: Duration = Duration::days(2);
 
 /// Rows that nobody will deliver any more become `missed`, or `unknown` where an attempt may have arrived; how many of
-/// each. What was last in their way stays on record.
+/// each. What was last in their way stays on record; of those that nothing else was, `why`.
 pub fn miss_started(
     db: &mut Db,
     channel: Channel,
     scope: &Scope,
+    why: Option<&str>,
     zone: Zone,
     now: DateTime<Utc>,
 ) -> QueryResult<(usize, usize)> {
@@ -55,7 +56,7 @@ pub fn miss_started(
         missed += rows.set(ended(status::MISSED)).execute(db)?;
     }
     for rows in unlocked(db, too_late)? {
-        let why = ledger::error_code.eq(TOO_LATE);
+        let why = (ledger::error_code.eq(TOO_LATE), ledger::error.eq(why));
         let rows = update(ledger::table.filter(rows));
         missed += rows.set((ended(status::MISSED), why)).execute(db)?;
     }

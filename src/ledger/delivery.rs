@@ -123,7 +123,9 @@ impl Delivery {
     pub fn fault(&self) -> Option<String> {
         match (&self.error_code, &self.error) {
             // Why it passed says more than that it did.
-            (Some(code), Some(error)) if code == WINDOW_PASSED => Some(error.clone()),
+            (Some(code), Some(error)) if [WINDOW_PASSED, TOO_LATE].contains(&code.as_str()) => {
+                Some(error.clone())
+            }
             // This says itself what it is about.
             (Some(_), Some(error)) if error.starts_with(HELD) => Some(error.clone()),
             (Some(code), Some(error)) => Some(format!("{code}: {error}")),

@@ -177,6 +177,31 @@ fn what_waits_on_a_channel_that_was_switched_off_is_missed_and_not_forgotten() {
 }
 
 #[test]
+fn what_is_missed_because_a_channel_sends_nothing_says_why() {
+    for (setting, value, why) in [
+        (
+            "MAIL_FROM_ADDRESS",
+            "nobody",
+            "the settings of mail are wrong: MAIL_FROM_ADDRESS is \"nobody\"",
+        ),
+        ("MAIL_MAILER", "log", "mail is off (MAIL_MAILER=log)"),
+    ] {
+        let (smtp, _busy) = busy_smtp();
+        let platform = Platform::due(&smtp);
+        platform.send().succeeds();
+        let nothing_else = "UPDATE session_reminder_deliveries SET error_code = NULL, error = NULL";
+        platform.sql(nothing_else);
+        let platform = platform.set(setting, value);
+        platform.send_at("2026-11-23T17:00:30+07:00");
+        let why = format!("the session began before it could be sent: {why}");
+        for command in [&["log"][..], &["explain", "1", "budi@example.org"]] {
+            let said = platform.run(command).stdout;
+            assert!(said.contains(&why), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_server_that_stays_down_until_the_start_leaves_a_missed_row_with_its_reason() {
     // A port on which nobody listens.
     let port = TcpListener::bind("127.0.0.1:0")

@@ -7,7 +7,7 @@ use log::Level;
 use crate::{
     db::Db,
     ledger::{
-        WINDOW_PASSED, close,
+        TOO_LATE, WINDOW_PASSED, close,
         delivery::meaning,
         enqueue::{self, Due},
     },
@@ -44,7 +44,10 @@ pub fn all(
     for channel in pass.looked_after() {
         let gone = take::cancel_gone(db, pass, channel, now)?;
         brought.of(channel).add(gone);
-        let (missed, unknown) = close::miss_started(db, channel, &pass.scope, pass.zone, now)?;
+        let why = pass.silent(channel);
+        let why = why.map(|why| format!("{}: {why}", meaning(TOO_LATE)));
+        let (missed, unknown) =
+            close::miss_started(db, channel, &pass.scope, why.as_deref(), pass.zone, now)?;
         brought.of(channel).missed += missed;
         brought.of(channel).unknown += unknown;
         if missed > 0 {

@@ -3,7 +3,7 @@
 use super::{Answer, Question, Told};
 use crate::{
     ledger::{
-        Channel, Kind, TOO_LATE, WINDOW_PASSED,
+        Channel, Kind, TOO_LATE,
         delivery::{Delivery, meaning},
         status,
     },
@@ -45,12 +45,8 @@ impl Question<'_> {
         if self.start.is_none() {
             return self.was_not_told(&take::no_time(&row.scheduled_at).reason);
         }
-        let why = match (row.error_code.as_deref(), row.fault()) {
-            (Some(code @ (WINDOW_PASSED | TOO_LATE)), _) => meaning(code).into(),
-            (None, _) => meaning(TOO_LATE).into(),
-            (_, why) => why.unwrap_or_default(),
-        };
-        self.was_not_told(&why)
+        let why = row.fault();
+        self.was_not_told(why.as_deref().unwrap_or(meaning(TOO_LATE)))
     }
 
     fn failed(&self, row: &Delivery) -> String {
