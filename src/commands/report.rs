@@ -33,7 +33,7 @@ use crate::{
     config::Config,
     db::{self, Db},
     exit::{self, Exit},
-    ledger::Scope,
+    ledger::{Channel, Scope},
     legacy::Entry,
     output,
     pass::{Pass, take},
@@ -120,6 +120,8 @@ fn notes(about: &About, people: &People, laravel: Option<String>) -> Vec<String>
     notes.extend(laravel.map(|at| {
         format!("Laravel has reminded of this session at {at}; whom it reached is not recorded")
     }));
+    let wanted = Channel::ALL.into_iter().filter(|one| people.want(*one));
+    notes.extend(wanted.filter_map(|one| about.pass.silent(one)));
     notes
 }
 

@@ -444,6 +444,18 @@ fn who_waits_for_a_channel_that_broke_down_is_told_when_it_works_again_if_that_i
 }
 
 #[test]
+fn of_a_channel_that_sends_nothing_it_says_why() {
+    let platform = platform().set("MAIL_MAILER", "log");
+    let text = report(&platform, "text");
+    assert!(text.contains("\nmail is off (MAIL_MAILER=log)\n"), "{text}");
+    let platform = platform.set("MAIL_MAILER", "smtp");
+    let platform = platform.set("MAIL_FROM_ADDRESS", "nobody");
+    let text = report(&platform, "text");
+    let wrong = "\nthe settings of mail are wrong: MAIL_FROM_ADDRESS is \"nobody\": ";
+    assert!(text.contains(wrong), "{text}");
+}
+
+#[test]
 fn what_laravel_has_sent_is_not_known_by_name() {
     let platform = platform();
     platform.laravel_tells(1, "2026-11-23 15:58:00", 7);

@@ -100,6 +100,12 @@ impl People {
         self.participants.is_empty()
     }
 
+    /// Whether a channel has anybody who wants to be told by it.
+    pub fn want(&self, channel: Channel) -> bool {
+        let wants = |one: &Participant| channel == Channel::Mail || one.opted_in();
+        self.participants.iter().any(wants)
+    }
+
     /// Whatever was to be sent to anybody.
     pub fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
         self.deliveries.values().flatten()
