@@ -175,6 +175,10 @@ impl Story {
         }
         self.platform.send_at(&self.now.to_rfc3339()).succeeds();
         self.inspect();
+        let row =
+            "channel, user_id, status, error_code, error, attempts, next_attempt_at, claimed_by";
+        let unsent = self.ledger(row, "status <> 'sent'");
+        assert!(unsent.is_empty(), "{unsent:?}");
         assert_eq!(self.sent.len(), self.people * 3 / 2);
         let told = self
             .platform
