@@ -49,13 +49,15 @@ pub fn miss_started(
         let rows = update(ledger::table.filter(rows));
         unknown += rows.set(ended(status::UNKNOWN)).execute(db)?;
     }
+    // Not what may have arrived and was held by another transaction a moment ago.
+    let unsent = || -> Condition { Box::new(too_late().and(ledger::rendered_at.is_null())) };
     for rows in unlocked(db, || {
-        Box::new(too_late().and(ledger::error_code.is_not_null()))
+        Box::new(unsent().and(ledger::error_code.is_not_null()))
     })? {
         let rows = update(ledger::table.filter(rows));
         missed += rows.set(ended(status::MISSED)).execute(db)?;
     }
-    for rows in unlocked(db, too_late)? {
+    for rows in unlocked(db, || Box::new(unsent().and(ledger::error_code.is_null())))? {
         let why = (ledger::error_code.eq(TOO_LATE), ledger::error.eq(why));
         let rows = update(ledger::table.filter(rows));
         missed += rows.set((ended(status::MISSED), why)).execute(db)?;
@@ -198,9 +200,12 @@ pub fn recover(
         ledger::status.eq(status::UNKNOWN),
         ledger::updated_at.eq(now.naive_utc()),
     );
+    // Not those owed again that another transaction held a moment ago: they wait for the next pass.
+    let lost =
+        || -> Condition { Box::new(left().and(not(is_owed_again(channel, in_doubt, zone, now)))) };
     // What the pass that was in doubt has said stays on record.
     for rows in unlocked(db, || {
-        Box::new(left().and(ledger::error_code.is_not_null()))
+        Box::new(lost().and(ledger::error_code.is_not_null()))
     })? {
         let said = update(ledger::table.filter(rows));
         recovered.unknown += said.set(unknown).execute(db)?;
@@ -209,7 +214,7 @@ pub fn recover(
         ledger::error_code.eq("in_doubt"),
         ledger::error.eq("the pass ended between handing it over and recording it"),
     );
-    for rows in unlocked(db, left)? {
+    for rows in unlocked(db, || Box::new(lost().and(ledger::error_code.is_null())))? {
         let unsaid = update(ledger::table.filter(rows));
         recovered.unknown += unsaid.set((unknown, why)).execute(db)?;
     }

@@ -207,3 +207,31 @@ fn a_claim_that_another_host_was_faster_with_is_made_again() {
     assert_eq!(run.complaints(), [""; 0]);
     assert_eq!(smtp.mails().len(), 5);
 }
+
+#[test]
+fn what_a_dying_host_still_holds_is_owed_again_and_not_given_up() {
+    if BackEnd::chosen() != BackEnd::Postgres {
+        return;
+    }
+    let smtp = Smtp::start();
+    let platform = Platform::due(&smtp);
+    platform.participants(2..=5);
+    platform.send().succeeds();
+    // Its connection ends while the next pass takes up what it has left, after the others' rows and before the rest.
+    platform.sql(
+        "UPDATE session_reminder_deliveries SET status = 'sending', sent_at = NULL, claimed_by = 'other:1:1',
+            lease_until = '2026-11-23 09:03:00';
+         CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%user_id = 5 FOR UPDATE';
+            PERFORM pg_sleep(0.2); RETURN NULL; END $$;
+         CREATE TRIGGER dies BEFORE UPDATE ON session_reminder_deliveries FOR EACH STATEMENT EXECUTE FUNCTION die()",
+    );
+    let mut dying = platform.database();
+    let held = "BEGIN; SELECT id FROM session_reminder_deliveries WHERE user_id = 5 FOR UPDATE";
+    dying.run(held).unwrap();
+    platform.send_at("2026-11-23T16:04:00+07:00").succeeds();
+    platform.send_at("2026-11-23T16:05:00+07:00").succeeds();
+    assert_eq!(smtp.mails().len(), 10);
+    let by_status = "session_reminder_deliveries GROUP BY status";
+    assert_eq!(platform.rows("status, count(*)", by_status), ["sent|5"]);
+}
