@@ -133,6 +133,20 @@ impl Entry {
         }))
     }
 
+    /// The same, and whose it is, as far as there is a ledger (`has_ledger`) that says so.
+    pub fn known(
+        db: &mut Db,
+        session: i64,
+        window: &Window,
+        has_ledger: bool,
+    ) -> QueryResult<Option<Self>> {
+        let mut entry = Self::read(db, session)?;
+        if let (Some(entry), true) = (&mut entry, has_ledger) {
+            entry.ask(db, session, window)?;
+        }
+        Ok(entry)
+    }
+
     /// Asks the ledger whose it is.
     pub fn ask(&mut self, db: &mut Db, session: i64, window: &Window) -> QueryResult<()> {
         let rows: i64 = ours(window)

@@ -142,12 +142,9 @@ fn by_laravel(db: &mut Db, session: &Session, pass: &Pass) -> QueryResult<Option
     let (Some(start), Some(window)) = (session.start(pass.zone), pass.legacy_window()) else {
         return Ok(None);
     };
-    let Some(mut entry) = Entry::read(db, session.id)? else {
-        return Ok(None);
-    };
-    entry.ask(db, session.id, &window)?;
-    let by_laravel = entry.tells(start, &window, pass.zone);
-    Ok(by_laravel.then(|| text::one_line(&entry.sent_at, 30)))
+    let entry = Entry::known(db, session.id, &window, true)?;
+    let by_laravel = entry.filter(|entry| entry.tells(start, &window, pass.zone));
+    Ok(by_laravel.map(|entry| text::one_line(&entry.sent_at, 30)))
 }
 
 impl fmt::Display for Report {

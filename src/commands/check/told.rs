@@ -63,13 +63,8 @@ fn is_by_laravel(
     if !found.has_log || pass.legacy_window().as_ref() != Some(window) {
         return Ok(false);
     }
-    let Some(mut entry) = Entry::read(db, next.session)? else {
-        return Ok(false);
-    };
-    if found.has_ledger {
-        entry.ask(db, next.session, window)?;
-    }
-    Ok(entry.tells(next.start, window, pass.zone))
+    let entry = Entry::known(db, next.session, window, found.has_ledger)?;
+    Ok(entry.is_some_and(|entry| entry.tells(next.start, window, pass.zone)))
 }
 
 /// Whether everybody who can be told has a message that is out or will not be tried again. Where all channels are off,

@@ -192,14 +192,10 @@ impl Look<'_> {
     }
 
     fn entry(&self, db: &mut Db, id: i64) -> QueryResult<Option<Entry>> {
-        let mut entry = match self.ground.has_log {
-            true => Entry::read(db, id)?,
-            false => None,
-        };
-        if let (Some(entry), true) = (&mut entry, self.ground.has_ledger) {
-            entry.ask(db, id, &self.window)?;
+        match self.ground.has_log {
+            true => Entry::known(db, id, &self.window, self.ground.has_ledger),
+            false => Ok(None),
         }
-        Ok(entry)
     }
 
     fn would(&self, start: DateTime<Utc>, people: &[Participant]) -> Would {
