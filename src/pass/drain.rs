@@ -2,11 +2,12 @@
 //! one transaction; never one open while a message is on its way.
 //!
 //! One thread coordinates and is the only one to touch the database; each line has a thread. Never more than two rows
-//! per line are claimed, one on its way and one ready, so that a crash leaves at most that many in doubt.
+//! per line that there may be are claimed, so that a crash leaves at most that many in doubt.
 
 mod closing;
 mod events;
 mod exchange;
+mod opening;
 mod overdue;
 mod winding_up;
 
@@ -98,8 +99,10 @@ pub fn run(
         channel: transport.channel(),
         transport,
         stop: Arc::clone(&lines.stop),
+        most: transport.lines(),
         open: 0,
         opening: 0,
+        widened: Instant::now(),
         awake: Awake::default(),
         outstanding: Vec::new(),
         roster: Roster::default(),
@@ -140,9 +143,12 @@ struct Coordinator<'a> {
     channel: Channel,
     transport: &'a Transport<'a>,
     stop: Arc<AtomicBool>,
-    /// Lines that are open, and lines that are being opened.
+    /// Lines that there may be, lines that are open, and lines that are being opened.
+    most: usize,
     open: usize,
     opening: usize,
+    /// When the last lines were added.
+    widened: Instant,
     awake: Awake,
     /// Jobs that the lines have.
     outstanding: Vec<Shared>,
@@ -165,9 +171,8 @@ impl<'a> Coordinator<'a> {
     fn work(mut self, lines: &Lines, events: &Receiver<Event>) -> Report {
         // One line first: when the server refuses the login, it is asked once and not by every line.
         self.open_lines(1, lines);
-        let mut first = true;
         loop {
-            self.hear(events);
+            self.hear(events, &lines.jobs);
             let interrupted = self.pass.interrupt.came();
             if interrupted {
                 self.wind_up(&lines.jobs);
@@ -175,14 +180,8 @@ impl<'a> Coordinator<'a> {
             self.look_for_overdue(&lines.jobs);
             // Asked first: what is enqueued after this is looked for once more.
             let enqueues = self.awaits_rows();
-            if first
-                && self.open == 1
-                && let Some(more) = self.more_lines(enqueues)
-            {
-                self.open_lines(more, lines);
-                first = false;
-            }
             self.hand_out(&lines.jobs);
+            self.open_more(lines);
             let opened = self.open > 0 || self.opening == 0 || interrupted || self.report.hung;
             let idle = self.outstanding.is_empty() && opened;
             if idle && !enqueues {
@@ -214,18 +213,6 @@ impl<'a> Coordinator<'a> {
             && !self.is_halted()
             && !self.report.hung
             && !self.pass.budget.is_empty()
-    }
-
-    fn open_lines(&mut self, count: usize, lines: &Lines) {
-        self.opening += count;
-        (0..count).for_each(|_| lines.open());
-    }
-
-    /// As many lines as there is work for, beside the first; `None` while there may be work for more.
-    fn more_lines(&mut self, enqueues: bool) -> Option<usize> {
-        let (lines, waiting) = (self.transport.lines(), self.waiting());
-        let known = waiting >= lines || !enqueues;
-        known.then(|| lines.min(waiting).saturating_sub(1))
     }
 
     fn finish(mut self) -> Report {

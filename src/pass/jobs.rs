@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::line::Job;
@@ -17,7 +17,8 @@ pub struct Jobs {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Arc<Job>>,
+    /// Each with the moment since when it waits.
+    jobs: VecDeque<(Instant, Arc<Job>)>,
     /// Threads that wait: where none does, none is woken, which would cost a system call each time.
     waiting: usize,
     closed: bool,
@@ -26,8 +27,8 @@ struct State {
 impl Jobs {
     pub fn put(&self, jobs: impl ExactSizeIterator<Item = Arc<Job>>) {
         let mut state = self.state();
-        let woken = jobs.len().min(state.waiting);
-        state.jobs.extend(jobs);
+        let (now, woken) = (Instant::now(), jobs.len().min(state.waiting));
+        state.jobs.extend(jobs.map(|job| (now, job)));
         drop(state);
         (0..woken).for_each(|_| self.changed.notify_one());
     }
@@ -49,7 +50,7 @@ impl Jobs {
     /// Waits for the next one, but not longer than this.
     pub fn take_within(&self, patience: Duration) -> Option<Arc<Job>> {
         if patience.is_zero() {
-            return self.state().jobs.pop_front();
+            return self.state().take();
         }
         self.take_once(|state| {
             let waited = self.changed.wait_timeout_while(state, patience, nothing);
@@ -67,16 +68,32 @@ impl Jobs {
             state = wait(state);
             state.waiting -= 1;
         }
-        state.jobs.pop_front()
+        state.take()
     }
 
     /// All that no line has taken.
-    pub fn take_all(&self) -> VecDeque<Arc<Job>> {
-        std::mem::take(&mut self.state().jobs)
+    pub fn take_all(&self) -> Vec<Arc<Job>> {
+        self.state().jobs.drain(..).map(|(_, job)| job).collect()
+    }
+
+    /// How many there are, where the first of them has waited so long.
+    pub fn late(&self, patience: Duration) -> usize {
+        let state = self.state();
+        let late = |(since, _): &(Instant, _)| since.elapsed() >= patience;
+        match state.jobs.front().is_some_and(late) {
+            true => state.jobs.len(),
+            false => 0,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Option<Arc<Job>> {
+        self.jobs.pop_front().map(|(_, job)| job)
     }
 }
 

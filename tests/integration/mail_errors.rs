@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     thread,
@@ -648,6 +648,30 @@ fn many_mails_take_as_many_connections_and_logins_as_the_setting_says() {
         assert_eq!(smtp.mails().len(), 25);
         assert_eq!((smtp.connections(), smtp.logins()), (lines, lines));
     }
+}
+
+#[test]
+fn a_slow_server_gets_all_mails_at_once_that_there_are_connections_for() {
+    let (arrived, all) = (Mutex::new(0), Condvar::new());
+    let smtp = Smtp::builder()
+        .script(move |phase, _| {
+            if phase == Phase::Body {
+                let mut arrived = arrived.lock().unwrap();
+                *arrived += 1;
+                all.notify_all();
+                // Nobody is answered before the tenth has come.
+                let patience = Duration::from_secs(20);
+                let waited = all.wait_timeout_while(arrived, patience, |arrived| *arrived < 10);
+                assert!(!waited.unwrap().1.timed_out(), "they wait for each other");
+            }
+            Reply::Accept
+        })
+        .start();
+    let names: Vec<String> = (1..=30).map(|number| format!("user{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let platform = platform(&smtp, &names).set("MAIL_CONNECTIONS", "10");
+    platform.send().succeeds();
+    assert_eq!((smtp.mails().len(), smtp.connections()), (30, 10));
 }
 
 #[test]

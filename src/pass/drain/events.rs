@@ -4,29 +4,35 @@ use std::sync::{atomic::Ordering, mpsc::Receiver};
 
 use log::info;
 
-use super::{Coordinator, Shared, winding_up::same};
+use super::{Coordinator, Shared, opening::SOON, winding_up::same};
 use crate::{
     interrupt::LOOK,
     outcome::{Fault, Outcome},
-    pass::lines::Event,
+    pass::{jobs::Jobs, lines::Event},
 };
 
 impl Coordinator<'_> {
     /// Waits for an event where a line may have something to say, and takes all that have come meanwhile; not long when
-    /// a signal has come or a delivery takes too long.
-    pub(super) fn hear(&mut self, events: &Receiver<Event>) {
+    /// a signal has come, a delivery takes too long, or there are too few lines.
+    pub(super) fn hear(&mut self, events: &Receiver<Event>, jobs: &Jobs) {
         if self.opening + self.outstanding.len() == 0 {
             return;
         }
-        let mut first = events.recv_timeout(LOOK).ok();
+        let look = if self.may_open_more() { SOON } else { LOOK };
+        let mut first = events.recv_timeout(look).ok();
         self.awake.look();
-        while first.is_none() && !self.pass.interrupt.came() && !self.is_overdue() {
-            first = events.recv_timeout(LOOK).ok();
+        while first.is_none() && !self.is_called(jobs) {
+            first = events.recv_timeout(look).ok();
             self.awake.look();
         }
         for event in first.into_iter().chain(events.try_iter()) {
             self.note(event);
         }
+    }
+
+    /// Whether there is something to do though no line has said anything.
+    fn is_called(&self, jobs: &Jobs) -> bool {
+        self.pass.interrupt.came() || self.is_overdue() || self.lacking(jobs) > 0
     }
 
     fn note(&mut self, event: Event) {
@@ -37,10 +43,10 @@ impl Coordinator<'_> {
             }
             Event::Refused(fault) => {
                 self.opening -= 1;
-                // A further line that is refused (a limit on connections) leaves the channel with those it has.
                 if self.open == 0 {
                     self.stop(fault);
                 } else {
+                    self.do_with_fewer();
                     info!(
                         "{} goes on with {} lines: {fault}",
                         self.channel.name(),

@@ -39,10 +39,10 @@ impl Coordinator<'_> {
 
     /// How many more rows may be claimed now.
     fn room(&self) -> usize {
-        if self.is_halted() {
+        if self.is_halted() || self.open == 0 {
             return 0;
         }
-        (2 * self.open).saturating_sub(self.outstanding.len())
+        (2 * self.most).saturating_sub(self.outstanding.len())
     }
 
     /// Records what came back and claims the next rows, in one transaction. The rows, and what was recorded.
