@@ -97,6 +97,14 @@ impl Delivery {
         self.status == status::SENT
     }
 
+    /// Whether its message may have arrived, since the answer to it was lost. Told by its last change, which
+    /// came after its claim; within the same second by what is noted at a first attempt.
+    pub fn is_in_doubt(&self) -> bool {
+        let noted = self.claimed_at.is_some_and(|at| self.updated_at > at);
+        let of_this_attempt = self.attempts == 1 && self.error_code.is_some();
+        self.status == status::SENDING && (noted || of_this_attempt)
+    }
+
     /// When it was sent, else when something last happened to it.
     pub fn at(&self) -> DateTime<Utc> {
         self.sent_at.unwrap_or(self.updated_at).and_utc()

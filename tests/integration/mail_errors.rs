@@ -747,6 +747,20 @@ fn a_mail_in_doubt_is_sent_again_as_the_same_mail_once_its_lease_is_over() {
 
     platform.send_at("2026-11-23T16:01:30+07:00").succeeds();
     assert_eq!(smtp.mails().len(), 3);
+    let said = |command: &[&str]| {
+        let now = ["--now", "2026-11-23T16:01:30+07:00"];
+        platform.run(&[command, &now].concat()).stdout
+    };
+    let explained = said(&["explain", "1", "2"]);
+    for words in [
+        "budi was perhaps told by mail: lost: ",
+        "; the first pass after Mon 2026-11-23 16:02 WIB sends it again, as the same mail",
+    ] {
+        assert!(explained.contains(words), "{explained}");
+    }
+    let report = said(&["report", "1"]);
+    let budi = |line: &&str| line.contains("budi") && line.contains(" perhaps ");
+    assert!(report.lines().any(|line| budi(&line)), "{report}");
     let run = platform.send_at("2026-11-23T16:03:00+07:00").succeeds();
     assert!(run.stderr.contains("same Message-ID"), "{}", run.stderr);
     assert_eq!(state(&platform, 2), "sent|NULL|2|NULL");

@@ -122,7 +122,7 @@ fn all_that_failed_goes_back_at_once() {
 
 #[test]
 fn for_each_id_it_says_what_was_done_or_why_not() {
-    let (platform, smtp) = failed(9);
+    let (platform, smtp) = failed(10);
     platform.session(2, &wall_in(90));
     let id = ids(&platform);
     let set = |user: usize, what: &str| {
@@ -132,7 +132,11 @@ fn for_each_id_it_says_what_was_done_or_why_not() {
     };
     set(1, "status = 'sent'");
     set(2, "status = 'pending'");
-    set(3, "status = 'sending'");
+    set(
+        3,
+        "status = 'sending', claimed_at = updated_at, error_code = NULL, error = NULL",
+    );
+    set(10, "status = 'sending'");
     set(4, "status = 'missed'");
     set(
         5,
@@ -158,11 +162,12 @@ fn for_each_id_it_says_what_was_done_or_why_not() {
         "the session was moved to",
         "no longer a participant",
         "waits to be sent again",
+        "may have arrived: a pass looks after it within two minutes",
         "there is no such message",
     ]) {
         assert!(line.contains(words), "{line}: {words}");
     }
-    assert_eq!(said.len(), 10);
+    assert_eq!(said.len(), 11);
     let after = platform.rows(
         "id, status, updated_at",
         "session_reminder_deliveries ORDER BY id",

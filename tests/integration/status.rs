@@ -290,6 +290,18 @@ fn what_nobody_can_send_again_is_explained_and_not_to_be_retried() {
     let retry = |id| format!("reminders retry {id}");
     let explain = |user| format!("reminders explain 1 {user}");
     assert_eq!(commands(), [retry(1), retry(2), retry(3)]);
+    let becomes = |status: &str| {
+        platform.sql(&format!(
+            "UPDATE session_reminder_deliveries SET status = '{status}' WHERE user_id = 3"
+        ));
+    };
+    becomes("unknown");
+    assert_eq!(commands(), [explain(3), retry(1), retry(2)]);
+    platform.sql("UPDATE users SET email = 'user3@example.org' WHERE id = 3");
+    let explained = platform.run(&["explain", "1", "3"]).succeeds().stdout;
+    let once_more = "`reminders retry 3 --even-if-in-doubt` sends it once more";
+    assert!(explained.contains(once_more), "{explained}");
+    becomes("failed");
     platform.sql("UPDATE enrollments SET status = 'cancelled' WHERE user_id = 2");
     assert_eq!(commands(), [explain(2), retry(1), retry(3)]);
     let refused = platform.run(&["retry", "2"]).exits(1).stdout;

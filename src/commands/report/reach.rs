@@ -133,8 +133,12 @@ fn state(row: &Delivery, about: &About) -> State {
         (status::SENT, Some("read")) => State::Read,
         (status::SENT, Some("delivered")) => State::Delivered,
         (status::SENT, _) => State::Told,
-        (status::SENDING, _) if row.lease_until.is_some_and(|until| until >= now) => State::Waiting,
-        // The pass that had it has died.
+        (status::SENDING, _)
+            if row.lease_until.is_some_and(|until| until >= now) && !row.is_in_doubt() =>
+        {
+            State::Waiting
+        }
+        // The pass that had it has died, or has lost the answer.
         (status::UNKNOWN | status::SENDING, _) => State::Perhaps,
         (status::MISSED, _) => State::Missed,
         (status::CANCELLED, _) => State::Cancelled,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     db::{AT_ONCE, Db},
-    ledger::{delivery::Delivery, journal, overview, retry, status},
+    ledger::{Channel, delivery::Delivery, journal, overview, retry, status},
     pass::{Pass, again},
 };
 
@@ -68,6 +68,10 @@ fn command(entry: &Delivery, is_over: bool) -> String {
     match (entry.status.as_str(), entry.error_code.as_deref()) {
         _ if is_over => format!("reminders explain {session_id} {user_id}"),
         (status::MISSED, _) => format!("reminders explain {session_id} {user_id}"),
+        // Where to look comes before sending it once more. (Of a WhatsApp message a retry looks itself.)
+        (status::UNKNOWN, _) if entry.is_of(Channel::Mail) => {
+            format!("reminders explain {session_id} {user_id}")
+        }
         (_, Some("phone")) => {
             format!("reminders opt-in {user_id} --phone NUMBER && reminders retry {id}")
         }

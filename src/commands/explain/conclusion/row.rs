@@ -2,6 +2,7 @@
 
 use super::{Answer, Question, Told};
 use crate::{
+    config::InDoubt,
     ledger::{
         Channel, Kind, TOO_LATE,
         delivery::{Delivery, meaning},
@@ -69,11 +70,24 @@ impl Question<'_> {
         };
         let id = row.message_id.as_deref().map(|id| format!(" for {id}"));
         format!(
-            "{}{}: nobody recorded whether it was sent, look in {place}{}",
+            "{}{}: nobody recorded whether it was sent, look in {place}{}{}",
             self.say("was perhaps told"),
             self.about,
-            id.unwrap_or_default()
+            id.unwrap_or_default(),
+            self.once_more(row)
         )
+    }
+
+    /// How to send a mail again that may have arrived. (Of a WhatsApp message nobody needs to decide that.)
+    fn once_more(&self, row: &Delivery) -> String {
+        let of_use = self.is_ahead() && self.barred(row.kind()).is_none();
+        match self.channel {
+            Channel::Mail if of_use => format!(
+                "; `reminders retry {} --even-if-in-doubt` sends it once more",
+                row.id
+            ),
+            _ => String::new(),
+        }
     }
 
     /// Why nobody would tell them now. (Of a session that does not take place those are told who would have been
@@ -110,25 +124,35 @@ impl Question<'_> {
     }
 
     fn sending(&self, row: &Delivery) -> Answer {
-        let host = row.host().unwrap_or("a host");
-        let leased = row
-            .lease_until
-            .is_some_and(|until| until >= self.case.now.naive_utc());
-        let about = &self.about;
-        match leased {
-            true => (
-                Told::Will,
-                format!("{} now{about}, by {host}", self.say("is told")),
-            ),
-            false => {
-                let said = self.say("was perhaps told");
-                (
-                    Told::Perhaps,
-                    format!(
-                        "{said}{about}: a pass on {host} ended before it recorded it; the next pass takes it up"
-                    ),
-                )
+        let now = self.case.now.naive_utc();
+        let leased = row.lease_until.filter(|until| *until >= now);
+        let (host, about) = (row.host().unwrap_or("a host"), &self.about);
+        if leased.is_some() && !row.is_in_doubt() {
+            let said = self.say("is told");
+            return (Told::Will, format!("{said} now{about}, by {host}"));
+        }
+        let lost = row.fault().filter(|_| row.is_in_doubt());
+        let why = lost.unwrap_or_else(|| format!("a pass on {host} ended before it recorded it"));
+        let when = match leased {
+            Some(until) => format!("the first pass after {}", self.time(until.and_utc())),
+            None => "the next pass".into(),
+        };
+        let (said, then) = (self.say("was perhaps told"), self.then());
+        (
+            Told::Perhaps,
+            format!("{said}{about}: {why}; {when} {then}"),
+        )
+    }
+
+    /// What a pass does with a message in doubt.
+    fn then(&self) -> &'static str {
+        match self.channel {
+            Channel::Whatsapp => "asks Twilio whether it was sent",
+            Channel::Mail if self.case.pass.config.reminder.in_doubt == InDoubt::Hold => {
+                "notes it as unknown (REMINDER_IN_DOUBT=hold)"
             }
+            Channel::Mail if !self.is_ahead() => "notes it as unknown, since the session begins",
+            Channel::Mail => "sends it again, as the same mail",
         }
     }
 }
