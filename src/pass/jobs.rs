@@ -76,12 +76,13 @@ impl Jobs {
         self.state().jobs.drain(..).map(|(_, job)| job).collect()
     }
 
-    /// How many there are, where the first of them has waited so long.
+    /// How many there are, where the first of them has waited so long; without those that a waiting thread is about to
+    /// take.
     pub fn late(&self, patience: Duration) -> usize {
         let state = self.state();
         let late = |(since, _): &(Instant, _)| since.elapsed() >= patience;
         match state.jobs.front().is_some_and(late) {
-            true => state.jobs.len(),
+            true => state.jobs.len().saturating_sub(state.waiting),
             false => 0,
         }
     }

@@ -20,7 +20,7 @@ impl Coordinator<'_> {
         (0..count).for_each(|_| lines.open());
     }
 
-    /// A few, and then as many again each time, but no more than rows wait.
+    /// A few, and then as many again each time, but no more than there are rows to take.
     pub(super) fn open_more(&mut self, lines: &Lines) {
         let more = self.lacking(&lines.jobs);
         if more > 0 {
@@ -37,6 +37,8 @@ impl Coordinator<'_> {
             _ if self.widened.elapsed() < SOON => return 0,
             _ => (lines, jobs.late(SOON)),
         };
+        // Those that are being opened take a row each.
+        let waiting = waiting.saturating_sub(self.opening);
         more.min(self.most - lines).min(waiting)
     }
 
