@@ -195,9 +195,9 @@ fn decide(
 ) -> Verdict {
     match (entry.status.as_str(), refusal) {
         (status::PENDING, _) => Verdict::Waits("waits to be sent already".into()),
-        (status::SENDING, _) if entry.is_in_doubt() => {
-            Verdict::Waits("may have arrived: a pass looks after it within two minutes".into())
-        }
+        (status::SENDING, _) if entry.is_in_doubt() => Verdict::Waits(
+            "may have arrived: a pass looks after it when its lease of two minutes is over".into(),
+        ),
         (status::SENDING, _) => Verdict::Waits("is being sent".into()),
         (status::FAILED | status::UNKNOWN, None) => in_doubt(entry, doubt, even_if_in_doubt),
         (status::FAILED | status::UNKNOWN, Some(fault)) => {

@@ -97,12 +97,11 @@ impl Delivery {
         self.status == status::SENT
     }
 
-    /// Whether its message may have arrived, since the answer to it was lost. Told by its last change, which
-    /// came after its claim; within the same second by what is noted at a first attempt.
+    /// Whether its message may have arrived, since the answer to it was lost. A row that is claimed once more after
+    /// something else was in its way still says when that was to be tried.
     pub fn is_in_doubt(&self) -> bool {
-        let noted = self.claimed_at.is_some_and(|at| self.updated_at > at);
-        let of_this_attempt = self.attempts == 1 && self.error_code.is_some();
-        self.status == status::SENDING && (noted || of_this_attempt)
+        let lost = self.error_code.is_some() && self.next_attempt_at.is_none();
+        self.status == status::SENDING && lost
     }
 
     /// When it was sent, else when something last happened to it.

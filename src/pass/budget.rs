@@ -14,17 +14,23 @@ use crate::{
 const DAY: Duration = Duration::hours(24);
 
 /// How many deliveries a pass may still begin (`--limit`).
-pub struct Budget(AtomicUsize);
+pub struct Budget {
+    left: AtomicUsize,
+    pub is_limited: bool,
+}
 
 impl Budget {
     pub fn new(limit: Option<usize>) -> Self {
-        Self(AtomicUsize::new(limit.unwrap_or(usize::MAX)))
+        Self {
+            left: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
+            is_limited: limit.is_some(),
+        }
     }
 
     /// Takes up to `wanted`, and says how many there were.
     pub fn take(&self, wanted: usize) -> usize {
         let took = self
-            .0
+            .left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                 Some(left - left.min(wanted))
             });
@@ -32,11 +38,11 @@ impl Budget {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
+        self.left.load(Ordering::Relaxed) == 0
     }
 
     pub fn give_back(&self, unused: usize) {
-        self.0.fetch_add(unused, Ordering::Relaxed);
+        self.left.fetch_add(unused, Ordering::Relaxed);
     }
 }
 

@@ -127,7 +127,7 @@ impl Lines {
         outcome
     }
 
-    /// Not only once the coordinator hears of it: every line has its next job already.
+    /// Not only once the coordinator hears of it: the lines have their next jobs already.
     fn halt(&self, fault: Fault) {
         self.stop.store(true, Ordering::Relaxed);
         let _ = self.events.send(Event::Stopped(fault));

@@ -570,12 +570,12 @@ fn each_state_of_a_row_has_its_conclusion() {
             "perhaps: Budi was perhaps told by mail: timeout: no answer; the first pass after Mon 2026-11-23 16:00 WIB sends it again, as the same mail",
         ),
         (
-            // A later attempt, of which nothing is known but that it began; what is noted is of the first.
-            "status = 'sending', attempts = 2",
+            // A later attempt, of which nothing is known but that it began: what is noted was to be tried again then.
+            "status = 'sending', next_attempt_at = '2026-11-23 08:59:00'",
             "will: Budi is told by mail now, by web1",
         ),
         (
-            "status = 'sending', error_code = NULL, error = NULL, lease_until = '2026-11-23 08:59:59'",
+            "status = 'sending', next_attempt_at = NULL, error_code = NULL, error = NULL, lease_until = '2026-11-23 08:59:59'",
             "perhaps: Budi was perhaps told by mail: a pass on web1 ended before it recorded it; the next pass sends it again, as the same mail",
         ),
         (

@@ -162,7 +162,7 @@ fn for_each_id_it_says_what_was_done_or_why_not() {
         "the session was moved to",
         "no longer a participant",
         "waits to be sent again",
-        "may have arrived: a pass looks after it within two minutes",
+        "may have arrived: a pass looks after it when its lease",
         "there is no such message",
     ]) {
         assert!(line.contains(words), "{line}: {words}");

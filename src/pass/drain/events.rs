@@ -1,6 +1,9 @@
 //! What the lines say: that they are open or not, and what became of their deliveries.
 
-use std::sync::{atomic::Ordering, mpsc::Receiver};
+use std::{
+    sync::{atomic::Ordering, mpsc::Receiver},
+    time::Duration,
+};
 
 use log::info;
 
@@ -18,7 +21,8 @@ impl Coordinator<'_> {
         if self.opening + self.outstanding.len() == 0 {
             return;
         }
-        let look = if self.may_open_more() { SOON } else { LOOK };
+        let soon = self.may_open_more() && jobs.late(Duration::ZERO) > 0;
+        let look = if soon { SOON } else { LOOK };
         let mut first = events.recv_timeout(look).ok();
         self.awake.look();
         while first.is_none() && !self.is_called(jobs) {
@@ -26,7 +30,7 @@ impl Coordinator<'_> {
             self.awake.look();
         }
         for event in first.into_iter().chain(events.try_iter()) {
-            self.note(event);
+            self.note(event, jobs);
         }
     }
 
@@ -35,7 +39,7 @@ impl Coordinator<'_> {
         self.pass.interrupt.came() || self.is_overdue() || self.lacking(jobs) > 0
     }
 
-    fn note(&mut self, event: Event) {
+    fn note(&mut self, event: Event, jobs: &Jobs) {
         match event {
             Event::Opened => {
                 self.opening -= 1;
@@ -46,11 +50,11 @@ impl Coordinator<'_> {
                 if self.open == 0 {
                     self.stop(fault);
                 } else {
-                    self.do_with_fewer();
+                    self.do_with_fewer(jobs);
                     info!(
                         "{} goes on with {} lines: {fault}",
                         self.channel.name(),
-                        self.open
+                        self.most
                     );
                 }
             }

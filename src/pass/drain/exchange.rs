@@ -42,7 +42,12 @@ impl Coordinator<'_> {
         if self.is_halted() || self.open == 0 {
             return 0;
         }
-        (2 * self.most).saturating_sub(self.outstanding.len())
+        // What is taken from a limit and not used is missing to the other channel meanwhile: only what is needed at once.
+        let lines = match self.pass.budget.is_limited {
+            true => self.open,
+            false => self.most,
+        };
+        (2 * lines).saturating_sub(self.outstanding.len())
     }
 
     /// Records what came back and claims the next rows, in one transaction. The rows, and what was recorded.

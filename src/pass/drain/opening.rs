@@ -47,8 +47,9 @@ impl Coordinator<'_> {
         self.open > 0 && self.open + self.opening < self.most && !self.is_halted()
     }
 
-    /// One that is refused (a limit on connections) leaves the channel with those it has.
-    pub(super) fn do_with_fewer(&mut self) {
+    /// One that is refused (a limit on connections) leaves the channel with those it has, and with rows for these.
+    pub(super) fn do_with_fewer(&mut self, jobs: &Jobs) {
         self.most = self.open + self.opening;
+        self.take_back_queue(jobs);
     }
 }

@@ -1,5 +1,7 @@
 //! What a row of the ledger says.
 
+use chrono::{DateTime, Utc};
+
 use super::{Answer, Question, Told};
 use crate::{
     config::InDoubt,
@@ -80,7 +82,8 @@ impl Question<'_> {
 
     /// How to send a mail again that may have arrived. (Of a WhatsApp message nobody needs to decide that.)
     fn once_more(&self, row: &Delivery) -> String {
-        let of_use = self.is_ahead() && self.barred(row.kind()).is_none();
+        let is_over = self.case.over.contains_key(&row.id);
+        let of_use = self.is_ahead() && !is_over && self.barred(row.kind()).is_none();
         match self.channel {
             Channel::Mail if of_use => format!(
                 "; `reminders retry {} --even-if-in-doubt` sends it once more",
@@ -137,21 +140,27 @@ impl Question<'_> {
             Some(until) => format!("the first pass after {}", self.time(until.and_utc())),
             None => "the next pass".into(),
         };
-        let (said, then) = (self.say("was perhaps told"), self.then());
+        let then = self.then(row, leased.map_or(self.case.now, |until| until.and_utc()));
+        let said = self.say("was perhaps told");
         (
             Told::Perhaps,
             format!("{said}{about}: {why}; {when} {then}"),
         )
     }
 
-    /// What a pass does with a message in doubt.
-    fn then(&self) -> &'static str {
+    /// What a pass at that time does with a message in doubt.
+    fn then(&self, row: &Delivery, time: DateTime<Utc>) -> &'static str {
         match self.channel {
             Channel::Whatsapp => "asks Twilio whether it was sent",
             Channel::Mail if self.case.pass.config.reminder.in_doubt == InDoubt::Hold => {
                 "notes it as unknown (REMINDER_IN_DOUBT=hold)"
             }
-            Channel::Mail if !self.is_ahead() => "notes it as unknown, since the session begins",
+            Channel::Mail if !self.is_ahead_at(time) => {
+                "notes it as unknown, since the session begins"
+            }
+            Channel::Mail if self.barred(row.kind()).is_some() => {
+                "notes it as unknown, since nobody is to be told any more"
+            }
             Channel::Mail => "sends it again, as the same mail",
         }
     }
