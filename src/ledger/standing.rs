@@ -53,6 +53,8 @@ impl Standing {
             (status::PENDING, Some(at)) => {
                 format!("to be tried again on {}", when(zone.0, at.and_utc()))
             }
+            // As [`super::delivery::Delivery::is_in_doubt`] has it.
+            (status::SENDING, None) if self.error.is_some() => "in doubt".to_owned(),
             (status::SENDING, _) => "being sent by another pass".to_owned(),
             (other, _) => format!("already {other}"),
         };

@@ -102,8 +102,8 @@ fn recover(
         brought.of(channel).unknown += recovered.unknown;
         if recovered.again > 0 {
             let how = match channel {
-                Channel::Mail => "sent again under the same Message-ID",
-                Channel::Whatsapp => "sent again unless Twilio has them",
+                Channel::Mail => "to be sent again under the same Message-ID",
+                Channel::Whatsapp => "to be sent again unless Twilio has them",
             };
             let (name, again) = (channel.name(), recovered.again);
             let text = format!("{name}: {again} in doubt since an earlier pass, {how}");

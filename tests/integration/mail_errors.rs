@@ -758,6 +758,11 @@ fn a_mail_in_doubt_is_sent_again_as_the_same_mail_once_its_lease_is_over() {
     ] {
         assert!(explained.contains(words), "{explained}");
     }
+    let dry = said(&["send", "--dry-run"]);
+    assert!(
+        dry.contains("user 2: in doubt: the connection broke"),
+        "{dry}"
+    );
     let report = said(&["report", "1"]);
     let budi = |line: &&str| line.contains("budi") && line.contains(" perhaps ");
     assert!(report.lines().any(|line| budi(&line)), "{report}");
