@@ -1,6 +1,6 @@
 """What claims and records cost: the burst beside the program without them, built with without.patch. That one reads who is
 due, a few hundred at a time, delivers, and writes nothing down; also with all its connections opened at once, as many as it
-may have, which is how it is fastest."""
+may have."""
 
 import os, statistics, subprocess
 

@@ -97,11 +97,9 @@ impl Delivery {
         self.status == status::SENT
     }
 
-    /// Whether its message may have arrived, since the answer to it was lost. A row that is claimed once more after
-    /// something else was in its way still says when that was to be tried.
+    /// Whether its message may have arrived, since the answer to it was lost.
     pub fn is_in_doubt(&self) -> bool {
-        let lost = self.error_code.is_some() && self.next_attempt_at.is_none();
-        self.status == status::SENDING && lost
+        is_in_doubt(&self.status, self.next_attempt_at, self.error.as_deref())
     }
 
     /// When it was sent, else when something last happened to it.
@@ -145,6 +143,16 @@ impl Delivery {
     pub fn host(&self) -> Option<&str> {
         self.claimed_by.as_deref()?.rsplitn(3, ':').last()
     }
+}
+
+/// Whether the answer to a message was lost. A row that is claimed once more after something else was in its way still
+/// says when that was to be tried.
+pub(super) fn is_in_doubt(
+    status: &str,
+    next_attempt_at: Option<NaiveDateTime>,
+    error: Option<&str>,
+) -> bool {
+    status == status::SENDING && next_attempt_at.is_none() && error.is_some()
 }
 
 /// In words, where a code has none beside it in its row.

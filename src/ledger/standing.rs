@@ -6,7 +6,7 @@ use diesel::{
     Queryable, RunQueryDsl,
 };
 
-use super::{CORRECTED, Channel, REMINDER, start_digits, status};
+use super::{CORRECTED, Channel, REMINDER, delivery::is_in_doubt, start_digits, status};
 use crate::{
     db::{Db, Lossy, schema::session_reminder_deliveries as ledger},
     time::{Zone, when},
@@ -53,8 +53,9 @@ impl Standing {
             (status::PENDING, Some(at)) => {
                 format!("to be tried again on {}", when(zone.0, at.and_utc()))
             }
-            // As [`super::delivery::Delivery::is_in_doubt`] has it.
-            (status::SENDING, None) if self.error.is_some() => "in doubt".to_owned(),
+            (status, next) if is_in_doubt(status, next, self.error.as_deref()) => {
+                "in doubt".to_owned()
+            }
             (status::SENDING, _) => "being sent by another pass".to_owned(),
             (other, _) => format!("already {other}"),
         };

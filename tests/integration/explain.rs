@@ -562,11 +562,11 @@ fn each_state_of_a_row_has_its_conclusion() {
             "will: Budi will be told by mail in the next pass",
         ),
         (
-            "status = 'sending', claimed_by = 'web1:7:9', claimed_at = updated_at, lease_until = '2026-11-23 09:00:00'",
+            "status = 'sending', claimed_by = 'web1:7:9', lease_until = '2026-11-23 09:00:00'",
             "will: Budi is told by mail now, by web1",
         ),
         (
-            "status = 'sending', error_code = 'timeout', error = 'no answer'",
+            "status = 'sending', attempts = 2, error_code = 'timeout', error = 'no answer'",
             "perhaps: Budi was perhaps told by mail: timeout: no answer; the first pass after Mon 2026-11-23 16:00 WIB sends it again, as the same mail",
         ),
         (

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     smtp::{Phase, Reply, Smtp},
-    support::{NOW, Platform, START},
+    support::{NOW, Platform, Run, START, wait_until},
     twilio::{Answer, Twilio},
 };
 
@@ -718,6 +718,32 @@ fn a_server_that_takes_only_one_connection_gets_all_mails_over_that_one() {
     let run = platform.send().succeeds();
     assert_eq!(run.complaints(), [""; 0]);
     assert_eq!(smtp.mails().len(), 6);
+}
+
+#[test]
+fn rows_for_connections_that_a_server_refuses_are_given_back_at_once() {
+    let (connections, answers) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let may_answer = Arc::clone(&answers);
+    let smtp = Smtp::builder()
+        .script(move |phase, _| match phase {
+            Phase::Connect if connections.fetch_add(1, SeqCst) > 0 => say("421 4.7.0 Too many"),
+            Phase::Body => {
+                wait_until(|| may_answer.load(SeqCst));
+                Reply::Accept
+            }
+            _ => Reply::Accept,
+        })
+        .start();
+    let names: Vec<String> = (1..=30).map(|number| format!("user{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let platform = platform(&smtp, &names).set("MAIL_CONNECTIONS", "10");
+    let pass = platform.start(&["send", "--now", NOW]);
+    let sending = "session_reminder_deliveries WHERE status = 'sending'";
+    // Two for the one that is open, in place of twenty.
+    wait_until(|| smtp.connections() > 1 && platform.rows("count(*)", sending) == ["2"]);
+    answers.store(true, SeqCst);
+    Run::of(&["send"], pass.wait_with_output().unwrap()).succeeds();
+    assert_eq!(smtp.recipients().len(), 30);
 }
 
 #[test]

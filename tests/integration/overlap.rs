@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     smtp::{Phase, Reply, Smtp},
-    support::{NOW, Platform, Run, START, counted, wall_in},
+    support::{NOW, Platform, Run, START, counted, wait_until, wall_in},
     twilio::Twilio,
 };
 
@@ -200,12 +200,4 @@ fn slow_greeting() -> Smtp {
         _ => Reply::Accept,
     });
     server.start()
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    let end = SystemTime::now() + Duration::from_secs(10);
-    while !condition() {
-        assert!(SystemTime::now() < end, "waited in vain");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

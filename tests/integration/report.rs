@@ -382,7 +382,7 @@ fn what_waits_and_will_not_be_sent_says_so() {
 fn what_may_have_been_sent_by_a_pass_that_died_is_in_doubt() {
     let platform = told();
     platform.sql(
-        "UPDATE session_reminder_deliveries SET status = 'sending', error_code = NULL, error = NULL, claimed_at = updated_at, lease_until = '2026-11-23 09:31:00' WHERE user_id = 2;
+        "UPDATE session_reminder_deliveries SET status = 'sending', error_code = NULL, error = NULL, lease_until = '2026-11-23 09:31:00' WHERE user_id = 2;
          UPDATE session_reminder_deliveries SET status = 'sending', lease_until = '2026-11-23 09:02:00' WHERE user_id = 6",
     );
     let text = trimmed(&report(&platform, "text"));

@@ -132,10 +132,7 @@ fn for_each_id_it_says_what_was_done_or_why_not() {
     };
     set(1, "status = 'sent'");
     set(2, "status = 'pending'");
-    set(
-        3,
-        "status = 'sending', claimed_at = updated_at, error_code = NULL, error = NULL",
-    );
+    set(3, "status = 'sending', error_code = NULL, error = NULL");
     set(10, "status = 'sending'");
     set(4, "status = 'missed'");
     set(

@@ -27,6 +27,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
     },
+    time::Instant,
 };
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
@@ -96,4 +97,13 @@ pub fn nobody_lost(smtp: &Smtp, participants: usize, most_repeats: usize) {
     }
     let repeats = mails.len() - participants;
     assert!(repeats <= most_repeats, "{repeats} mails were repeated");
+}
+
+/// Looks every few milliseconds, and fails after ten seconds.
+pub fn wait_until(condition: impl Fn() -> bool) {
+    let end = Instant::now() + std::time::Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < end, "waited in vain");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
 }
